@@ -1,0 +1,52 @@
+# `make` lists what it can do.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := src tests examples
+.DEFAULT_GOAL := help
+.PHONY: help up test test-slow check format bench lock clean
+
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+up: .venv/.ready ## Start Kafka, the gateway and a worker; Ctrl-C stops them
+	@$(BIN)/eventstream up
+
+test: .venv/.ready ## Run every test but the slow ones
+	@$(BIN)/pytest -n auto --dist loadgroup
+
+test-slow: .venv/.ready ## Run the long fault runs too
+	@$(BIN)/pytest -m slow
+
+check: .venv/.ready ## Format, lint, types, import contracts: seconds
+	@$(BIN)/ruff format --quiet --check $(SOURCES)
+	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo > /dev/null || $(BIN)/lint-imports
+
+format: .venv/.ready ## Put the sources into shape
+	@$(BIN)/ruff check --quiet --fix $(SOURCES) || true
+	@$(BIN)/ruff format --quiet $(SOURCES)
+
+bench: .venv/.ready ## Measure this machine against the budgets in docs/performance.md
+	@$(BIN)/eventstream bench all
+
+lock: .venv/.ready ## Resolve the dependencies anew, with hashes
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --all-extras pyproject.toml -c requirements/dev.txt \
+		-o requirements/run.txt
+
+clean: ## Remove the environment and every cache in this folder
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@find src tests examples -name __pycache__ -type d -exec rm -rf {} +
+
+.venv/.ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "eventstream needs Python 3.11 or newer, and $(PYTHON) is %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "Making the environment in .venv ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--only-binary :all: -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --no-index -e .
+	@touch $@

@@ -1,0 +1,8 @@
+"""Events in over HTTP, an Apache Kafka log in the middle, parallel handlers out."""
+
+from eventstream.errors import EventstreamError, Permanent, Transient
+from eventstream.events import Event, Receipt
+
+__version__ = "0.1.0"
+
+__all__ = ["Event", "EventstreamError", "Permanent", "Receipt", "Transient", "__version__"]

@@ -1,0 +1,1 @@
+"""HTTP in: requests become events, receipts become answers."""

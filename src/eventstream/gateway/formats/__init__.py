@@ -1,0 +1,1 @@
+"""Requests to events and receipts to answers; pure."""

@@ -1,0 +1,1 @@
+"""Real servers on this machine, started by one command with neither Docker nor Java."""

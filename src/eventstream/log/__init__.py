@@ -1,0 +1,1 @@
+"""The Kafka log: the only room that imports confluent_kafka."""

@@ -1,0 +1,89 @@
+"""What Kafka's error codes mean to us."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaError
+
+from eventstream.errors import (
+    EventstreamError,
+    InvalidEvent,
+    KafkaUnavailable,
+    NotAuthorized,
+    OutcomeUnknown,
+    PartitionNotFound,
+    Permanent,
+    QueueFull,
+    RecordTooLarge,
+    TopicNotFound,
+    Transient,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_UNKNOWN_OUTCOME = frozenset(
+    {
+        KafkaError._MSG_TIMED_OUT,
+        KafkaError._TIMED_OUT,
+        KafkaError._PURGE_INFLIGHT,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    }
+)
+_MEANING: Mapping[int, type[EventstreamError]] = {
+    KafkaError._QUEUE_FULL: QueueFull,
+    KafkaError._UNKNOWN_TOPIC: TopicNotFound,
+    KafkaError.UNKNOWN_TOPIC_OR_PART: TopicNotFound,
+    KafkaError.TOPIC_EXCEPTION: TopicNotFound,
+    KafkaError._UNKNOWN_PARTITION: PartitionNotFound,
+    KafkaError.MSG_SIZE_TOO_LARGE: RecordTooLarge,
+    KafkaError.RECORD_LIST_TOO_LARGE: RecordTooLarge,
+    KafkaError.INVALID_RECORD: InvalidEvent,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: NotAuthorized,
+    KafkaError.GROUP_AUTHORIZATION_FAILED: NotAuthorized,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: NotAuthorized,
+    KafkaError.SASL_AUTHENTICATION_FAILED: NotAuthorized,
+    KafkaError._AUTHENTICATION: NotAuthorized,
+    KafkaError._ALL_BROKERS_DOWN: KafkaUnavailable,
+    KafkaError._TRANSPORT: KafkaUnavailable,
+    KafkaError._RESOLVE: KafkaUnavailable,
+    KafkaError.NOT_ENOUGH_REPLICAS: KafkaUnavailable,
+    KafkaError.LEADER_NOT_AVAILABLE: KafkaUnavailable,
+    KafkaError._PURGE_QUEUE: KafkaUnavailable,
+}
+
+
+def translate(error: KafkaError, topic: str = "", *, was_sent: bool = False) -> EventstreamError:
+    """Turn a Kafka client's error into one of ours.
+
+    Args:
+        error: What the client reported.
+        topic: The topic it is about, for the sentence.
+        was_sent: The event had been handed to the client, so a time-out says nothing about
+            whether it is in the log.
+    """
+    code = error.code()
+    kind: type[EventstreamError]
+    if was_sent and code in _UNKNOWN_OUTCOME:
+        kind = OutcomeUnknown
+    elif code in _UNKNOWN_OUTCOME:
+        kind = KafkaUnavailable
+    else:
+        kind = _MEANING.get(code) or (Transient if error.retriable() else Permanent)
+    return kind(_sentence(kind, error, topic))
+
+
+def _sentence(kind: type[EventstreamError], error: KafkaError, topic: str) -> str:
+    about = f"Topic {topic!r}" if topic else "Kafka"
+    reason = error.str().removeprefix("Broker: ").removeprefix("Local: ").rstrip(".")
+    if kind is TopicNotFound:
+        return f"{about} does not exist; create it, or check the name."
+    if kind is OutcomeUnknown:
+        return f"{about}: no acknowledgement came in time ({reason}); the event may be in the log."
+    if kind is KafkaUnavailable:
+        return f"{about}: Kafka is not available now ({reason}); try again."
+    if kind is RecordTooLarge:
+        return f"{about}: the record is larger than the topic allows ({reason})."
+    return f"{about}: {reason}."

@@ -1,0 +1,1 @@
+"""Bulk publishing from files, pipes and generators."""

@@ -1,0 +1,338 @@
+"""Every option, declared once.
+
+A group is a frozen dataclass; a field carries its default, its help, its unit and its bounds. From
+that one declaration come the command line's option (`--linger-ms`), the environment variable
+(`EVENTSTREAM_LINGER_MS`), the check of the value and the table in docs/settings.md. The command
+line wins over the environment, the environment over the default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import platformdirs
+
+from eventstream.errors import InvalidSetting
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ENV_PREFIX = "EVENTSTREAM_"
+
+Group = TypeVar("Group")
+
+
+def option(
+    default: Any,
+    help: str,  # noqa: A002 - the word every command line uses for it
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+) -> Any:
+    """Declare one setting as a dataclass field; `secret` keeps its value out of every `repr`."""
+    metadata = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices}
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=metadata, repr=not secret)
+    return dataclasses.field(default=default, metadata=metadata, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One declared setting, as the command line and the documentation see it."""
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+
+    @property
+    def flag(self) -> str:
+        """The command line's spelling."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable's name."""
+        return ENV_PREFIX + self.name.upper()
+
+
+def options_of(group: type[Any]) -> Iterator[Option]:
+    """List the options of a settings group in the order they are declared."""
+    hints = typing.get_type_hints(group)
+    for field in dataclasses.fields(group):
+        default = (
+            field.default_factory()
+            if field.default_factory is not dataclasses.MISSING
+            else field.default
+        )
+        yield Option(field.name, hints[field.name], default, field.metadata["help"])
+
+
+class _Checked:
+    """Checks bounds and choices when a group is made, whoever makes it."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            bounds = field.metadata
+            flag = "--" + field.name.replace("_", "-")
+            if bounds["minimum"] is not None and value is not None and value < bounds["minimum"]:
+                raise InvalidSetting(
+                    f"{flag} is {value}, but the least it can be is {bounds['minimum']}."
+                )
+            if bounds["maximum"] is not None and value is not None and value > bounds["maximum"]:
+                raise InvalidSetting(
+                    f"{flag} is {value}, but the most it can be is {bounds['maximum']}."
+                )
+            if bounds["choices"] and value not in bounds["choices"]:
+                raise InvalidSetting(
+                    f"{flag} is {value!r}; choose one of {', '.join(bounds['choices'])}."
+                )
+
+
+def from_environment(group: type[Group], environment: Mapping[str, str], **overrides: Any) -> Group:
+    """Make a settings group from environment variables, with `overrides` above them.
+
+    Raises:
+        InvalidSetting: A variable's text is not of its option's type, or out of bounds.
+    """
+    values: dict[str, Any] = {}
+    for declared in options_of(group):
+        text = environment.get(declared.variable)
+        if text is not None:
+            values[declared.name] = parse(declared, text)
+    return group(**{**values, **overrides})
+
+
+def parse(declared: Option, text: str) -> Any:
+    """Read one option's value from text; blanks separate the values of one that takes several.
+
+    Raises:
+        InvalidSetting: The text is not of the option's type.
+    """
+    kind = declared.type
+    if isinstance(kind, types.UnionType):
+        if text == "":
+            return None
+        kind = next(arm for arm in typing.get_args(kind) if arm is not type(None))
+    if typing.get_origin(kind) is tuple:
+        return tuple(text.split())
+    if kind is bool:
+        lowered = text.lower()
+        if lowered in {"1", "true", "yes", "on"}:
+            return True
+        if lowered in {"0", "false", "no", "off"}:
+            return False
+        raise InvalidSetting(f"{declared.variable} is {text!r}; write true or false.")
+    try:
+        return kind(text)
+    except ValueError:
+        raise InvalidSetting(
+            f"{declared.variable} is {text!r}, which is not a {kind.__name__}."
+        ) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings(_Checked):
+    """How to reach Kafka."""
+
+    bootstrap_servers: str = option(
+        "localhost:9092", "Kafka brokers to ask first, host:port, several separated by commas."
+    )
+    kafka_option: tuple[str, ...] = option(
+        (),
+        "A further option of the Kafka client, name=value, as librdkafka spells it"
+        " (security.protocol=SASL_SSL); may be given several times.",
+        secret=True,
+    )
+
+    def client_options(self) -> dict[str, str]:
+        """Options for every Kafka client of ours.
+
+        Raises:
+            InvalidSetting: A `kafka_option` is not of the form name=value.
+        """
+        options = {"bootstrap.servers": self.bootstrap_servers}
+        for pair in self.kafka_option:
+            name, separator, value = pair.partition("=")
+            if not separator or not name:
+                raise InvalidSetting(
+                    f"--kafka-option {name!r} has no value; write it as name=value,"
+                    " for example client.rack=a."
+                )
+            options[name.strip()] = value.strip()
+        return options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProducerSettings(_Checked):
+    """How events are sent."""
+
+    linger_ms: float = option(
+        0.5,
+        "How long the producer waits for more events before it sends a batch, in milliseconds."
+        " 0 answers a lone request soonest; 0.5 carries the most for the least CPU.",
+        minimum=0,
+        maximum=1000,
+    )
+    compression: str = option(
+        "none",
+        "How batches are compressed on their way to Kafka and on its disks.",
+        choices=("none", "gzip", "snappy", "lz4", "zstd"),
+    )
+    max_record_bytes: int = option(
+        1_000_000,
+        "The largest record (key, value and headers) that is sent, in bytes;"
+        " a topic's max.message.bytes may be lower.",
+        minimum=1024,
+        maximum=1_000_000_000,
+    )
+    delivery_timeout_s: float = option(
+        30.0,
+        "How long an event may wait for Kafka's acknowledgement, retries included, in seconds;"
+        " after that its outcome is unknown.",
+        minimum=1,
+        maximum=3600,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings(_Checked):
+    """The HTTP gateway."""
+
+    host: str = option("127.0.0.1", "Address to listen on.")
+    port: int = option(
+        8080, "Port to listen on; 0 takes a free one and prints it.", minimum=0, maximum=65535
+    )
+    workers: int = option(1, "Gateway processes sharing the port.", minimum=1, maximum=256)
+    default_topic: str = option("events", "The topic that POST /publish without a name writes to.")
+    max_body_bytes: int = option(
+        16_000_000, "The largest request body, in bytes.", minimum=1024, maximum=1_000_000_000
+    )
+    max_head_bytes: int = option(
+        32_768,
+        "The largest request line and headers together, in bytes.",
+        minimum=1024,
+        maximum=1_000_000,
+    )
+    max_in_flight: int = option(
+        100_000,
+        "Events waiting for Kafka's acknowledgement in one process; beyond it the gateway answers"
+        " 503 with Retry-After.",
+        minimum=1,
+    )
+    max_in_flight_bytes: int = option(
+        256_000_000,
+        "Bytes of values and keys waiting for acknowledgement in one process; likewise.",
+        minimum=1024,
+    )
+    keep_alive_s: float = option(
+        75.0, "How long an idle connection is kept open, in seconds.", minimum=1
+    )
+    request_timeout_s: float = option(
+        30.0,
+        "How long a client may take to send one request, head and body, in seconds.",
+        minimum=1,
+    )
+    grace_s: float = option(
+        35.0,
+        "How long a stopping gateway waits for the requests it has taken, in seconds.",
+        minimum=1,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings(_Checked):
+    """The processes that run handlers."""
+
+    group: str = option("eventstream", "The consumer group; processes of one group share topics.")
+    processes: int = option(1, "Worker processes on this machine.", minimum=1, maximum=256)
+    from_beginning: bool = option(
+        True,
+        "Where a group without a position starts: at the oldest event, or at the newest.",
+    )
+    max_in_flight: int = option(
+        20_000,
+        "Events a process has taken and not yet committed; at the bound its partitions pause.",
+        minimum=1,
+    )
+    max_in_flight_bytes: int = option(
+        128_000_000, "Bytes of those events; at the bound its partitions pause.", minimum=1024
+    )
+    commit_interval_s: float = option(
+        0.1, "The longest a finished event waits to be committed, in seconds.", minimum=0.001
+    )
+    drain_timeout_s: float = option(
+        30.0,
+        "How long a stop, or a partition moving away, waits for running handlers, in seconds.",
+        minimum=0,
+    )
+    metrics_port: int = option(
+        9464, "Port of the worker's /metrics; 0 takes a free one.", minimum=0, maximum=65535
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings(_Checked):
+    """What is written to standard error."""
+
+    log_level: str = option(
+        "info",
+        "The least severe line that is written.",
+        choices=("debug", "info", "warning", "error"),
+    )
+    log_format: str = option(
+        "auto",
+        "`console` for people, `json` for machines: one object a line; `auto` chooses by whether"
+        " standard error is a terminal.",
+        choices=("auto", "console", "json"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeSettings(_Checked):
+    """Where local servers and their caches live."""
+
+    home: Path = option(
+        lambda: platformdirs.user_data_path("eventstream"),
+        "Folder of local servers' data, logs and process files.",
+    )
+    cache: Path = option(
+        lambda: platformdirs.user_cache_path("eventstream"),
+        "Folder of downloaded jars and the JVM's start-up cache.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSettings(_Checked):
+    """The local Kafka."""
+
+    brokers: int = option(1, "Brokers in the local cluster.", minimum=1, maximum=9)
+    broker_port: int = option(
+        9092,
+        "Port of the first broker; the next ones follow it. 0 takes free ones.",
+        minimum=0,
+        maximum=65535,
+    )
+    fresh: bool = option(False, "Wipe the data of the local cluster first.")
+
+
+GROUPS: tuple[type[Any], ...] = (
+    KafkaSettings,
+    ProducerSettings,
+    GatewaySettings,
+    WorkerSettings,
+    LogSettings,
+    HomeSettings,
+    BrokerSettings,
+)
+"""Every settings group, in the order the documentation lists them."""
