@@ -276,8 +276,12 @@ class WorkerSettings(_Checked):
         "How long a stop, or a partition moving away, waits for running handlers, in seconds.",
         minimum=0,
     )
-    metrics_port: int = option(
-        9464, "Port of the worker's /metrics; 0 takes a free one.", minimum=0, maximum=65535
+    metrics_port: int | None = option(
+        None,
+        "Port of a /metrics of the worker's own, where no gateway on this machine serves it;"
+        " 0 takes a free one.",
+        minimum=0,
+        maximum=65535,
     )
 
 

@@ -1,0 +1,197 @@
+"""Events to Kafka, delivery reports back in the event loop."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import Producer as KafkaProducer
+
+from eventstream.errors import InvalidSetting, QueueFull
+from eventstream.log.faults import translate
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from eventstream.events import Headers
+    from eventstream.settings import KafkaSettings, ProducerSettings
+
+    Delivered = Callable[[KafkaError | None, Message], None]
+
+log = structlog.get_logger(__name__)
+
+POLL_INTERVAL_S = 0.001
+_RECORD_OVERHEAD_BYTES = 512
+
+
+def producer_options(kafka: KafkaSettings, settings: ProducerSettings) -> dict[str, object]:
+    """Options of the idempotent producer every part of ours sends with.
+
+    Keys are partitioned as the Java client does (murmur2), so that all clients agree.
+    """
+    return {
+        **kafka.client_options(),
+        "acks": "all",
+        "enable.idempotence": True,
+        "linger.ms": settings.linger_ms,
+        "compression.type": settings.compression,
+        "partitioner": "murmur2_random",
+        "message.max.bytes": settings.max_record_bytes + _RECORD_OVERHEAD_BYTES,
+        "delivery.timeout.ms": int(settings.delivery_timeout_s * 1000),
+        "request.timeout.ms": min(30_000, int(settings.delivery_timeout_s * 1000)),
+        "topic.metadata.propagation.max.ms": 5_000,
+        "log.connection.close": False,
+    }
+
+
+def connect(options: dict[str, object]) -> KafkaProducer:
+    """Make a Kafka producer.
+
+    Raises:
+        InvalidSetting: The client refuses an option.
+    """
+    try:
+        return KafkaProducer(options, logger=logging.getLogger("eventstream.kafka"))
+    except KafkaException as error:
+        reason = error.args[0].str()
+        raise InvalidSetting(f"The Kafka producer refuses its options: {reason}.") from None
+
+
+class Producer:
+    """One idempotent producer, owned by an event loop: made, fed and polled there.
+
+    While anything is in flight a timer polls for delivery reports; there is no thread and no lock.
+
+    Args:
+        kafka: How to reach Kafka.
+        settings: How to send.
+        loop: The loop that owns this producer.
+        queue_events: Room in the queue, in events; the caller's own bound should be no larger.
+        queue_bytes: Room in the queue, in bytes.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        settings: ProducerSettings,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        queue_events: int = 200_000,
+        queue_bytes: int = 512_000_000,
+    ) -> None:
+        self._producer = connect(
+            {
+                **producer_options(kafka, settings),
+                "queue.buffering.max.messages": queue_events,
+                "queue.buffering.max.kbytes": max(1, queue_bytes // 1024),
+            }
+        )
+        self._produce = self._producer.produce
+        self._call_later = loop.call_later
+        self._polling = False
+        self.max_record_bytes = settings.max_record_bytes
+
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        on_delivery: Delivered,
+        headers: Headers = (),
+        partition: int = -1,
+        timestamp_ms: int = 0,
+    ) -> None:
+        """Hand one event to the producer's queue.
+
+        Args:
+            topic: The topic's name; it has to exist.
+            value: The data; `None` writes a tombstone.
+            key: The Kafka key, or `None`.
+            on_delivery: Called in the loop with the client's error (`None` when the event is
+                acknowledged by all in-sync replicas) and the message, which knows its partition
+                and offset. It must not raise.
+            headers: Record headers, in order.
+            partition: -1 lets the key decide.
+            timestamp_ms: 0 is now.
+
+        Raises:
+            QueueFull: Nothing was queued: the queue is at its bound.
+            EventstreamError: Nothing was queued: the event cannot be sent as it is.
+        """
+        try:
+            if headers:
+                self._produce(
+                    topic,
+                    value,
+                    key,
+                    partition,
+                    on_delivery,
+                    None,
+                    timestamp_ms,
+                    list(headers),
+                )
+            else:
+                self._produce(topic, value, key, partition, on_delivery, None, timestamp_ms)
+        except BufferError:
+            raise QueueFull(f"Topic {topic!r}: the producer's queue is full; try again.") from None
+        except KafkaException as error:
+            raise translate(error.args[0], topic) from None
+        if not self._polling:
+            self._polling = True
+            self._call_later(POLL_INTERVAL_S, self._poll)
+
+    def _poll(self) -> None:
+        try:
+            self._producer.poll(0)
+        except Exception:
+            log.exception("a delivery report's callback failed")
+        if len(self._producer):
+            self._call_later(POLL_INTERVAL_S, self._poll)
+        else:
+            self._polling = False
+
+    def __len__(self) -> int:
+        """Events without an answer yet."""
+        return len(self._producer)
+
+    def flush(self, timeout_s: float) -> int:
+        """Send what is queued and wait for its answers, blocking.
+
+        Returns:
+            How many events are still without an answer when the time is up.
+        """
+        return int(self._producer.flush(timeout_s))
+
+    def topics(self, timeout_s: float) -> dict[str, int]:
+        """Ask Kafka for its topics and how many partitions each has; blocks, callable anywhere.
+
+        Raises:
+            KafkaUnavailable: No broker answered in time.
+        """
+        try:
+            metadata = self._producer.list_topics(timeout=timeout_s)
+        except KafkaException as error:
+            raise translate(error.args[0]) from None
+        return {
+            name: len(topic.partitions)
+            for name, topic in metadata.topics.items()
+            if topic.error is None
+        }
+
+    def leaderless(self, topic: str, timeout_s: float) -> list[int]:
+        """List the topic's partitions that nobody leads now; blocks, callable anywhere.
+
+        Raises:
+            KafkaUnavailable: No broker answered in time.
+            TopicNotFound: There is no such topic.
+        """
+        try:
+            metadata = self._producer.list_topics(topic, timeout=timeout_s).topics[topic]
+        except KafkaException as error:
+            raise translate(error.args[0], topic) from None
+        if metadata.error is not None:
+            raise translate(metadata.error, topic)
+        return [number for number, part in metadata.partitions.items() if part.leader < 0]
