@@ -214,6 +214,11 @@ class GatewaySettings(_Checked):
         8080, "Port to listen on; 0 takes a free one and prints it.", minimum=0, maximum=65535
     )
     workers: int = option(1, "Gateway processes sharing the port.", minimum=1, maximum=256)
+    fast_lane: bool = option(
+        True,
+        "Answer publishes without going through ASGI; off only to compare, the answers are the"
+        " same.",
+    )
     default_topic: str = option("events", "The topic that POST /publish without a name writes to.")
     max_body_bytes: int = option(
         16_000_000, "The largest request body, in bytes.", minimum=1024, maximum=1_000_000_000

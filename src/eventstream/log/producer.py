@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as KafkaProducer
 
 from eventstream.errors import InvalidSetting, QueueFull
@@ -14,12 +15,12 @@ from eventstream.log.faults import translate
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
     from eventstream.events import Headers
     from eventstream.settings import KafkaSettings, ProducerSettings
 
-    Delivered = Callable[[KafkaError | None, Message], None]
+DeliveryError = KafkaError
+"""What a delivery report says of a failure; `faults.translate` makes one of our errors of it."""
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,22 @@ def connect(options: dict[str, object]) -> KafkaProducer:
         raise InvalidSetting(f"The Kafka producer refuses its options: {reason}.") from None
 
 
+class Report(Protocol):
+    """An event's delivery report."""
+
+    def partition(self) -> int:
+        """Where the event stands."""
+
+    def offset(self) -> int:
+        """Its offset there."""
+
+    def value(self) -> bytes | None:
+        """The event's data."""
+
+
+Delivered = Callable[[DeliveryError | None, Report], None]
+
+
 class Producer:
     """One idempotent producer, owned by an event loop: made, fed and polled there.
 
@@ -89,7 +106,7 @@ class Producer:
                 "queue.buffering.max.kbytes": max(1, queue_bytes // 1024),
             }
         )
-        self._produce = self._producer.produce
+        self._produce: Any = self._producer.produce
         self._call_later = loop.call_later
         self._polling = False
         self.max_record_bytes = settings.max_record_bytes
@@ -111,8 +128,7 @@ class Producer:
             value: The data; `None` writes a tombstone.
             key: The Kafka key, or `None`.
             on_delivery: Called in the loop with the client's error (`None` when the event is
-                acknowledged by all in-sync replicas) and the message, which knows its partition
-                and offset. It must not raise.
+                acknowledged by all in-sync replicas) and the report. It must not raise.
             headers: Record headers, in order.
             partition: -1 lets the key decide.
             timestamp_ms: 0 is now.

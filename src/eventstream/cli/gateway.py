@@ -1,0 +1,34 @@
+"""`eventstream gateway`."""
+
+from eventstream.cli.options import with_settings
+from eventstream.settings import (
+    GatewaySettings,
+    HomeSettings,
+    KafkaSettings,
+    LogSettings,
+    ProducerSettings,
+)
+
+
+@with_settings
+def gateway(
+    settings: GatewaySettings,
+    kafka: KafkaSettings,
+    sending: ProducerSettings,
+    home: HomeSettings,
+    logs: LogSettings,
+) -> None:
+    r"""Serve HTTP: events in, receipts out.
+
+    Stops on SIGTERM or Ctrl-C once every request it took is answered.
+
+    \b
+    Examples:
+      eventstream gateway
+      eventstream gateway --port 9000 --bootstrap-servers kafka-1:9092,kafka-2:9092
+      curl -X POST http://localhost:8080/publish -H 'Content-Type: application/json' \
+        -d '{"message": "Hello, Kafka!"}'
+    """
+    from eventstream.gateway.server import Gateway  # noqa: PLC0415 - keeps --help quick
+
+    Gateway(settings, kafka, sending, home, logs).serve()

@@ -1,0 +1,269 @@
+"""One client connection's fast lane: bytes of a publish in, its answer's bytes out.
+
+uvicorn runs the server and makes one of these for each connection. A publish stays here: no task,
+no future, no ASGI scope. At the first request that is not one for this lane the whole connection,
+with the bytes at hand, goes over to uvicorn's own protocol and so to the ASGI application, which
+publishes on the same core.
+
+Requests of one connection are answered in the order they came (RFC 9112, section 9.3.2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from eventstream.gateway.problems import TOO_SLOW, body_too_large, head_too_large
+from eventstream.gateway.routes import Route
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+    from eventstream.gateway.answers import Answer
+    from eventstream.gateway.heads import Head
+    from eventstream.gateway.lane import FastLane
+    from eventstream.gateway.problems import Problem
+
+MAX_PIPELINED = 128
+LAST_CALL_S = 0.2
+_END = b"\r\n\r\n"
+
+
+class Connection(asyncio.Protocol):
+    """The protocol uvicorn makes for each connection (its `http` option)."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._make_slow_lane = partial(HttpToolsProtocol, config, server_state, app_state, _loop)
+        self._lane: FastLane = app_state["fast_lane"]
+        self._server_state = server_state
+        self._transport: asyncio.Transport
+        self._exchanges: deque[Exchange] = deque()
+        self._buffer = b""
+        self._head: Head | None = None
+        self._chunks: list[bytes] = []
+        self._missing = 0
+        self._paused = False
+        self._writable = True
+        self._discarding = False
+        self._foreign = False
+        self._stopping = False
+        self._since_s = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: uvicorn calls it for each new connection."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._server_state.connections.add(self)  # type: ignore[arg-type]
+        self._lane.join(self, self._server_state)
+        self._since_s = self._lane.now_s
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """End: answers that still come find nobody; their events are published all the same."""
+        self._leave()
+        self._exchanges.clear()
+        self._transport.close()
+
+    def _leave(self) -> None:
+        self._server_state.connections.discard(self)
+        self._lane.connections.discard(self)
+
+    # Requests in
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes as they come, in any portions."""
+        if self._discarding:
+            return
+        if self._missing > 0:
+            self._chunks.append(data)
+            self._missing -= len(data)
+            if self._missing > 0:
+                return
+            data = b"".join(self._chunks)
+            self._chunks.clear()
+            self._missing = 0
+        elif self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        """Take whole requests off the front of `data` and keep what is left."""
+        start, size = 0, len(data)
+        while start < size and not self._paused:
+            head = self._head
+            if head is None:
+                head = self._read_head(data, start)
+                if head is None:
+                    break
+                start += head.size
+            stop = start + head.content_length
+            if stop > size:
+                self._await_body(head, data[start:], stop - size)
+                return
+            self._head = None
+            self._take(head, data[start:stop])
+            start = stop
+        if start < size and not self._discarding:
+            self._buffer = data[start:]
+            if self._foreign:
+                self._pause()
+                self._hand_over_when_answered()
+
+    def _read_head(self, data: bytes, start: int) -> Head | None:
+        """Read the head that begins at `start`; `None` when none can be taken now."""
+        lane = self._lane
+        end = data.find(_END, start) + len(_END)
+        if end < len(_END):
+            if len(data) - start > lane.max_head_bytes:
+                self._refuse_rest(head_too_large(lane.max_head_bytes))
+            self._since_s = lane.now_s
+            return None
+        if end - start > lane.max_head_bytes:
+            self._refuse_rest(head_too_large(lane.max_head_bytes))
+            return None
+        head = lane.heads.read(data[start:end])
+        if head is None:
+            self._foreign = True
+        elif head.content_length > lane.max_body_bytes:
+            self._refuse_rest(body_too_large(head.content_length, lane.max_body_bytes))
+            return None
+        return head
+
+    def _await_body(self, head: Head, part: bytes, missing: int) -> None:
+        self._since_s = self._lane.now_s
+        self._head = head
+        self._chunks = [part]
+        self._missing = missing
+
+    def _take(self, head: Head, body: bytes) -> None:
+        exchange = Exchange(self, keep_alive=head.keep_alive)
+        self._exchanges.append(exchange)
+        route = head.route
+        if isinstance(route, Route):
+            self._lane.publishing.publish(route, body, exchange)
+        else:
+            self._lane.publishing.refuse(route, exchange)
+        if not head.keep_alive:
+            self._stopping = True
+            self._pause()
+        elif len(self._exchanges) >= MAX_PIPELINED:
+            self._pause()
+
+    def _refuse_rest(self, problem: Problem) -> None:
+        """Answer a request before it is read, and take no more of this connection."""
+        exchange = Exchange(self, keep_alive=False)
+        self._exchanges.append(exchange)
+        self._discarding = True
+        self._lane.publishing.refuse(problem, exchange)
+
+    # Answers out
+
+    def answered(self, exchange: Exchange) -> None:
+        """Write an exchange's answer once those before it are written."""
+        exchanges = self._exchanges
+        if not exchanges or exchanges[0] is not exchange:
+            return
+        while exchanges and (answer := exchanges[0].waiting_answer) is not None:
+            first = exchanges.popleft()
+            keep_alive = first.keep_alive and not (self._stopping and not exchanges)
+            self._server_state.total_requests += 1
+            self._transport.write(self._lane.frame(answer, keep_alive=keep_alive))
+            if not keep_alive:
+                self._close()
+                return
+        if not exchanges:
+            self._since_s = self._lane.now_s
+        if self._paused:
+            self._go_on()
+
+    def _close(self) -> None:
+        """Close; a client that is still sending gets a moment to read its answer first."""
+        self._exchanges.clear()
+        if self._discarding:
+            asyncio.get_running_loop().call_later(LAST_CALL_S, self._transport.close)
+        else:
+            self._transport.close()
+
+    def _go_on(self) -> None:
+        """Read on after a pause, once there is room for it."""
+        if self._foreign:
+            self._hand_over_when_answered()
+        elif self._writable and not self._stopping and len(self._exchanges) <= MAX_PIPELINED // 2:
+            self._paused = False
+            self._transport.resume_reading()
+            if self._buffer:
+                self.data_received(b"")
+
+    def _hand_over_when_answered(self) -> None:
+        if self._exchanges:
+            return
+        self._leave()
+        slow = self._make_slow_lane()
+        slow.connection_made(self._transport)
+        self._transport.set_protocol(slow)
+        self._transport.resume_reading()
+        slow.data_received(self._buffer)
+        if self._stopping:
+            slow.shutdown()
+
+    # Flow, time and the end
+
+    def pause_writing(self) -> None:
+        """Read no more from a client that does not read its answers."""
+        self._writable = False
+        self._pause()
+
+    def resume_writing(self) -> None:
+        """Read on."""
+        self._writable = True
+        self._go_on()
+
+    def _pause(self) -> None:
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def check_time(self, *, idle_before_s: float, slow_before_s: float) -> None:
+        """Close the connection if it was idle, or a request of it incomplete, for too long."""
+        if self._exchanges or self._foreign or self._discarding:
+            return
+        if self._buffer or self._missing:
+            if self._since_s < slow_before_s:
+                self._refuse_rest(TOO_SLOW)
+        elif self._since_s < idle_before_s:
+            self._transport.close()
+
+    def shutdown(self) -> None:
+        """Answer what was taken, then close; uvicorn calls it when the server stops."""
+        self._stopping = True
+        asyncio.get_running_loop().call_later(LAST_CALL_S, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        if not (self._exchanges or self._missing or self._buffer):
+            self._transport.close()
+
+
+class Exchange:
+    """One request of a connection and, later, its answer."""
+
+    __slots__ = ("_connection", "keep_alive", "waiting_answer")
+
+    def __init__(self, connection: Connection, *, keep_alive: bool) -> None:
+        self._connection = connection
+        self.keep_alive = keep_alive
+        self.waiting_answer: Answer | None = None
+
+    def answer(self, answer: Answer) -> None:
+        """Take the answer, and have it written in its turn."""
+        self.waiting_answer = answer
+        self._connection.answered(self)

@@ -1,0 +1,105 @@
+"""One gateway process: what it owns, from its start to its stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from eventstream.gateway.admission import Admission
+from eventstream.gateway.counters import GatewayCounters
+from eventstream.gateway.lane import FastLane
+from eventstream.gateway.publishing import Publishing
+from eventstream.log.producer import Producer
+from eventstream.log.topics import TopicDirectory
+from eventstream.observe.exposition import WRITE_INTERVAL_S, ProcessSamples
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from starlette.applications import Starlette
+
+    from eventstream.observe.metrics import Sample
+    from eventstream.settings import (
+        GatewaySettings,
+        HomeSettings,
+        KafkaSettings,
+        ProducerSettings,
+    )
+
+log = structlog.get_logger(__name__)
+
+
+class GatewayProcess:
+    """Producer, topic directory, admission and counters of one process.
+
+    Args:
+        settings: The gateway's settings.
+        kafka: How to reach Kafka.
+        sending: How to send.
+        home: Where this machine's processes leave their metrics.
+    """
+
+    producer: Producer
+    topics: TopicDirectory
+    publishing: Publishing
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        kafka: KafkaSettings,
+        sending: ProducerSettings,
+        home: HomeSettings,
+    ) -> None:
+        self.settings = settings
+        self._kafka = kafka
+        self._sending = sending
+        self._home = home
+        self._counters = GatewayCounters()
+        self._admission = Admission(settings.max_in_flight, settings.max_in_flight_bytes)
+        self._samples: ProcessSamples
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[dict[str, Any]]:  # noqa: ARG002
+        """Own the process's parts while the server runs (ASGI lifespan).
+
+        Yields:
+            The state that uvicorn hands to every connection.
+        """
+        loop = asyncio.get_running_loop()
+        self.producer = Producer(
+            self._kafka,
+            self._sending,
+            loop,
+            queue_events=2 * self.settings.max_in_flight,
+            queue_bytes=2 * (self.settings.max_in_flight_bytes + self.settings.max_body_bytes),
+        )
+        self.topics = TopicDirectory(self.producer)
+        self.topics.start()
+        self.publishing = Publishing(self.producer, self.topics, self._admission, self._counters)
+        lane = FastLane(self.settings, self.publishing)
+        self._samples = ProcessSamples(self._home.home / "metrics", self._collect)
+        writing = loop.create_task(self._write_samples())
+        try:
+            yield {"fast_lane": lane}
+        finally:
+            writing.cancel()
+            await self.topics.stop()
+            unanswered = await loop.run_in_executor(None, self.producer.flush, 5.0)
+            if unanswered:
+                log.warning("stopped with events whose outcome is unknown", events=unanswered)
+            self._samples.close()
+
+    def render_metrics(self) -> bytes:
+        """Render the metrics of all processes of this machine."""
+        return self._samples.render()
+
+    def _collect(self) -> Iterator[Sample]:
+        return self._counters.samples(self._admission)
+
+    async def _write_samples(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_INTERVAL_S)
+            self._samples.write()
