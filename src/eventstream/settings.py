@@ -206,6 +206,18 @@ class ProducerSettings(_Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BulkProducerSettings(ProducerSettings):
+    """How many events are sent at once: batches may wait longer for company."""
+
+    linger_ms: float = option(
+        20.0,
+        "How long the producer waits for more events before it sends a batch, in milliseconds.",
+        minimum=0,
+        maximum=1000,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings(_Checked):
     """The HTTP gateway."""
 
@@ -338,6 +350,7 @@ class BrokerSettings(_Checked):
 GROUPS: tuple[type[Any], ...] = (
     KafkaSettings,
     ProducerSettings,
+    BulkProducerSettings,
     GatewaySettings,
     WorkerSettings,
     LogSettings,

@@ -1,0 +1,118 @@
+"""Where a bulk publisher's events come from: chunks of keys and values."""
+
+from __future__ import annotations
+
+import random
+from itertools import islice
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import msgspec
+
+from eventstream.errors import EventstreamError, InvalidEvent, InvalidSetting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Pair = tuple[bytes | None, bytes | None]
+CHUNK = 1000
+_POOL = 1024
+_SMALLEST = len(b'{"text":""}')
+
+
+def chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
+    """Cut a source into chunks of a thousand; what came before a source's error is not lost."""
+    iterator = iter(pairs)
+    while True:
+        chunk: list[Pair] = []
+        try:
+            chunk.extend(islice(iterator, CHUNK))
+        except EventstreamError:
+            yield chunk
+            raise
+        if not chunk:
+            return
+        yield chunk
+
+
+def generated(count: int, size: int, keys: int, seed: int = 0) -> Iterator[Pair]:
+    """Make events: JSON values of exactly `size` bytes, keys drawn evenly from `keys` of them.
+
+    Args:
+        count: How many events.
+        size: Bytes of each value.
+        keys: How many different keys; 0 makes events without a key.
+        seed: The same seed makes the same events.
+
+    Raises:
+        InvalidSetting: A value of so few bytes cannot be JSON with a text in it.
+    """
+    if size < _SMALLEST:
+        raise InvalidSetting(
+            f"--size is {size}, but a generated event has at least {_SMALLEST} bytes."
+        )
+    rng = random.Random(seed)  # noqa: S311 - a load, not a secret
+    alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+    values = [
+        b'{"text":"%b"}' % "".join(rng.choices(alphabet, k=size - _SMALLEST)).encode()
+        for _ in range(_POOL)
+    ]
+    names: list[bytes | None] = [b"key-%d" % n for n in range(keys)] if keys else [None]
+    for start in range(0, count, CHUNK):
+        length = min(CHUNK, count - start)
+        yield from zip(rng.choices(names, k=length), rng.choices(values, k=length), strict=True)
+
+
+def lines(file: BinaryIO, key_of: Callable[[bytes, int], bytes | None]) -> Iterator[Pair]:
+    """Read one event a line; empty lines are passed over.
+
+    Args:
+        file: Bytes, open for reading.
+        key_of: Gives a line's key from the line and its number.
+    """
+    for number, line in enumerate(file, 1):
+        value = line.rstrip(b"\r\n")
+        if value:
+            yield key_of(value, number), value
+
+
+def same_key(key: str | None) -> Callable[[bytes, int], bytes | None]:
+    """Give every line this key, or none."""
+    encoded = None if key is None else key.encode()
+    return lambda _value, _number: encoded
+
+
+def key_from(pointer: str) -> Callable[[bytes, int], bytes | None]:
+    """Take each line's key out of its JSON, at a JSON Pointer (RFC 6901).
+
+    Raises:
+        InvalidSetting: It is not a JSON Pointer to a member.
+    """
+    if not pointer.startswith("/"):
+        raise InvalidSetting(f"--key-from is {pointer!r}; a JSON Pointer begins with /: /user/id.")
+    path = [part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/")]
+    decode = msgspec.json.Decoder().decode
+
+    def key_of(value: bytes, number: int) -> bytes | None:
+        try:
+            found = _walk(decode(value), path)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InvalidEvent(f"Line {number} is not JSON, so it has no key: {error}.") from None
+        except (LookupError, TypeError, ValueError):
+            raise InvalidEvent(
+                f"Line {number} has nothing at {pointer} to take its key from."
+            ) from None
+        if isinstance(found, str):
+            return found.encode()
+        if isinstance(found, int) and not isinstance(found, bool):
+            return str(found).encode()
+        raise InvalidEvent(
+            f"Line {number} has {found!r} at {pointer}; a key is a string or a whole number."
+        )
+
+    return key_of
+
+
+def _walk(value: Any, path: list[str]) -> Any:
+    for part in path:
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    return value
