@@ -66,6 +66,8 @@ class Connection(asyncio.Protocol):
         self._server_state.connections.add(self)  # type: ignore[arg-type]
         self._lane.join(self, self._server_state)
         self._since_s = self._lane.now_s
+        if self._lane.stopping:
+            self.shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """End: answers that still come find nobody; their events are published all the same."""

@@ -39,6 +39,7 @@ class FastLane:
         self.heads = Heads(settings.default_topic)
         self.connections: set[Connection] = set()
         self.now_s = 0.0
+        self.stopping = False
         self._keep_alive_s = settings.keep_alive_s
         self._request_timeout_s = settings.request_timeout_s
         self._server_state: ServerState | None = None
@@ -47,10 +48,10 @@ class FastLane:
 
     def join(self, connection: Connection, state: ServerState) -> None:
         """Take in a new connection; the first one starts the clock."""
-        self.connections.add(connection)
         if self._server_state is None:
             self._server_state = state
             self._tick()
+        self.connections.add(connection)
 
     def frame(self, answer: Answer, *, keep_alive: bool) -> bytes:
         """Write an answer as uvicorn would."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from dataclasses import dataclass
@@ -59,9 +60,7 @@ class Gateway:
                 url=f"http://{host}:{port}",
                 kafka=self.kafka.bootstrap_servers,
             )
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, _already_stopped)
-            uvicorn.Server(self._config()).run([listening])
+            Server(self._config()).run([listening])
         log.info("gateway stopped")
 
     def _config(self) -> uvicorn.Config:
@@ -80,6 +79,30 @@ class Gateway:
         )
 
 
+class Server(uvicorn.Server):
+    """uvicorn's server with our rules for signals.
+
+    The first one stops it, however early it comes; a second one ends the waiting. Either way the
+    process goes on to its end and exits 0, where uvicorn would raise the signal once more.
+    """
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.handle_exit)
+        super().run(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Take a signal."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; a connection that was accepted but not made yet is told when it is."""
+        self.lifespan.state["fast_lane"].stopping = True
+        await super().shutdown(sockets)
+
+
 def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server(
@@ -88,12 +111,8 @@ def _listen(host: str, port: int) -> socket.socket:
             backlog=BACKLOG,
         )
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os.strerror(error.errno or 0).lower()
         raise InvalidSetting(
             f"The gateway cannot listen on {host}:{port}: {reason};"
             " choose another with --host and --port."
         ) from None
-
-
-def _already_stopped(number: int, frame: FrameType | None) -> None:
-    """Take the signal that uvicorn raises once more after it has stopped for it, and exit 0."""

@@ -1,0 +1,69 @@
+"""HTTP/1.1 by the byte, for tests that must see every byte."""
+
+import re
+import socket
+
+TIMEOUT_S = 15
+
+
+def request(target="/publish", body=b"", content_type="application/json", method="POST", **fields):
+    head = [f"{method} {target} HTTP/1.1", "Host: test"]
+    if content_type is not None:
+        head.append(f"Content-Type: {content_type}")
+    head += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
+    if "Content_Length" not in fields and "Transfer_Encoding" not in fields:
+        head.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, address):
+        self._socket = socket.create_connection(address, TIMEOUT_S)
+        self._rest = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._socket.close()
+
+    def send(self, data):
+        self._socket.sendall(data)
+
+    def shutdown(self):
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def answer(self):
+        """Read one whole answer; empty when the server has closed."""
+        while b"\r\n\r\n" not in self._rest:
+            if not self._more():
+                return b""
+        head, _, _ = self._rest.partition(b"\r\n\r\n")
+        length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+        while len(self._rest) < len(head) + 4 + length:
+            assert self._more(), "the server closed in the middle of an answer"
+        end = len(head) + 4 + length
+        answer, self._rest = self._rest[:end], self._rest[end:]
+        return answer
+
+    def _more(self):
+        data = self._socket.recv(65536)
+        self._rest += data
+        return data
+
+
+def exchange(address, data):
+    """Send bytes on a new connection and read one answer."""
+    with Client(address) as client:
+        client.send(data)
+        return client.answer()
+
+
+def status(answer):
+    return int(answer.split(b" ", 2)[1])
+
+
+def body(answer):
+    return answer.partition(b"\r\n\r\n")[2]
