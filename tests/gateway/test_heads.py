@@ -1,6 +1,8 @@
 """What the fast lane takes, and what it leaves to ASGI."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventstream.gateway.heads import Heads
 
@@ -16,19 +18,56 @@ def test_a_publish_is_read():
     assert (read.route.topic, read.content_length, read.keep_alive) == ("events", 5, True)
 
 
-def test_a_repeated_head_is_the_same_object_and_one_with_a_key_is_not_kept():
+def test_a_repeated_head_is_read_once():
     heads = Heads("events")
     plain = START + b"Content-Length: 5\r\n\r\n"
-    keyed = START + b"Content-Length: 5\r\nEvent-Key: a\r\n\r\n"
     assert heads.read(plain) is heads.read(bytes(bytearray(plain)))
-    assert heads.read(keyed) is not heads.read(keyed)
+
+
+HEADS_WITH_KEYS = st.lists(
+    st.sampled_from(
+        [
+            b"Event-Key: a",
+            b"Event-Key: b",
+            b"event-key: a",
+            b"event-key:b",
+            b"EVENT-KEY: a",
+            b"Event-Key: ",
+            b"Event-Key:  a",
+            b"Event-Key: a b",
+            b"Event-Key: \xff",
+            b"X-Event-Key: c",
+            b"Content-Type: application/json",
+        ]
+    ),
+    max_size=3,
+)
+
+
+@given(
+    st.lists(st.tuples(HEADS_WITH_KEYS, st.sampled_from([b"", b"?key=a", b"?x=1"])), max_size=12)
+)
+def test_a_remembered_head_reads_as_if_it_were_read_for_the_first_time(requests):
+    heads = Heads("events")
+    for fields, query in requests:
+        lines = [b"POST /publish%b HTTP/1.1" % query, b"Host: x", *fields, b"Content-Length: 5"]
+        text = b"\r\n".join(lines) + b"\r\n\r\n"
+        assert heads.read(text) == Heads("events").read(text)
+
+
+def test_keys_of_repeated_heads_are_told_apart():
+    heads = Heads("events")
+    texts = [START + b"Event-Key: k%d\r\nContent-Length: 5\r\n\r\n" % n for n in range(99)]
+    assert [heads.read(text).route.key for text in texts] == [b"k%d" % n for n in range(99)]
 
 
 def test_memory_is_bounded_whatever_clients_send():
     heads = Heads("events")
     for n in range(5000):
         heads.read(START + b"X-Request: %d\r\nContent-Length: 5\r\n\r\n" % n)
+        heads.read(START + b"X-Request: %d\r\nEvent-Key: a\r\nContent-Length: 5\r\n\r\n" % n)
     assert len(heads._known) <= 1024
+    assert len(heads._around_key) <= 1024
 
 
 def test_connection_close_is_honoured():

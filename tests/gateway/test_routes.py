@@ -4,13 +4,13 @@ import pytest
 
 from eventstream.gateway.formats import Format
 from eventstream.gateway.problems import Rejected
-from eventstream.gateway.routes import route
+from eventstream.gateway.routes import Route, route
 
 DEFAULT = "events"
 
 
 def test_publish_without_a_name_goes_to_the_default_topic():
-    assert route(b"/publish", b"", [], DEFAULT) == (DEFAULT, None, Format.RAW)
+    assert route(b"/publish", b"", [], DEFAULT) == Route(DEFAULT, None, Format.RAW)
     assert route(b"/publish/", b"", [], DEFAULT).topic == DEFAULT
 
 

@@ -1,14 +1,17 @@
 """Request heads of the fast lane: read once, remembered while clients repeat them.
 
 A client on a kept connection sends the same head over and over; only Content-Length and a key
-change. Reading a head is a pure function of its bytes, so one that was read before is looked up.
+change. Reading a head is a pure function of its bytes, so one that was read before is looked up;
+one with a key is looked up by what stands around the key.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import re
+from typing import Any, cast
 
 import httptools
+import msgspec
 
 from eventstream.gateway.problems import Problem, Rejected
 from eventstream.gateway.routes import PUBLISH, Route, route
@@ -16,9 +19,11 @@ from eventstream.gateway.routes import PUBLISH, Route, route
 _FIRST_BYTES = b"POST " + PUBLISH
 _NOT_HERE = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 _REMEMBERED = 1024
+_KEY_FIELDS = (b"\r\nEvent-Key: ", b"\r\nevent-key: ")
+_PLAIN_KEY = re.compile(rb"[!-~]+").fullmatch
 
 
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """A publish request's head.
 
     Attributes:
@@ -44,6 +49,7 @@ class Heads:
     def __init__(self, default_topic: str) -> None:
         self._default_topic = default_topic
         self._known: dict[bytes, Head] = {}
+        self._around_key: dict[bytes, Head] = {}
 
     def read(self, text: bytes) -> Head | None:
         """Read a head, from the request line to the empty line, both included.
@@ -55,11 +61,18 @@ class Heads:
         head = self._known.get(text)
         if head is not None:
             return head
+        cut = _cut_key(text)
+        if cut is not None:
+            around, key = cut
+            head = self._around_key.get(around)
+            if head is not None:
+                return _with_key(head, key, len(text))
         head = self._parse(text)
-        if head is not None and isinstance(head.route, Route) and head.route.key is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[text] = head
+        if head is not None and isinstance(head.route, Route):
+            if cut is not None and head.route.key == cut[1] and _names_one_key(cut[0]):
+                _remember(self._around_key, cut[0], head)
+            elif head.route.key is None:
+                _remember(self._known, text, head)
         return head
 
     def _parse(self, text: bytes) -> Head | None:
@@ -94,6 +107,35 @@ class Heads:
         except Rejected as rejected:
             where = rejected.problem
         return Head(where, len(text), length, parser.should_keep_alive())
+
+
+def _remember(heads: dict[bytes, Head], text: bytes, head: Head) -> None:
+    if len(heads) >= _REMEMBERED:
+        heads.clear()
+    heads[text] = head
+
+
+def _with_key(head: Head, key: bytes, size: int) -> Head:
+    like = cast("Route", head.route)
+    route = Route(like.topic, key, like.format)
+    return Head(route, size, head.content_length, head.keep_alive)
+
+
+def _cut_key(text: bytes) -> tuple[bytes, bytes] | None:
+    """Cut a key's value out of a head: what is around it, and the key."""
+    for field in _KEY_FIELDS:
+        start = text.find(field)
+        if start >= 0:
+            start += len(field)
+            end = text.index(b"\r\n", start)
+            key = text[start:end]
+            return (text[:start] + text[end:], key) if _PLAIN_KEY(key) else None
+    return None
+
+
+def _names_one_key(around: bytes) -> bool:
+    """Whether a head has its key in that one header alone, so that any key may stand there."""
+    return around.lower().count(b"\r\nevent-key:") == 1 and b"?" not in around.split(b"\r\n", 1)[0]
 
 
 class _Request:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 from eventstream.gateway.formats import Format, format_of
 from eventstream.gateway.problems import Problem, Rejected
@@ -17,7 +19,7 @@ _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-class Route(NamedTuple):
+class Route(msgspec.Struct, frozen=True, gc=False):
     """Where and how a request's events go."""
 
     topic: str

@@ -1,0 +1,141 @@
+"""The programs under measurement, as processes of their own: started, watched, stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+import psutil
+
+from eventstream.errors import LocalServerError
+from eventstream.local.kafka import LocalKafka
+from eventstream.log.admin import Admin
+from eventstream.settings import BrokerSettings, HomeSettings, KafkaSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PARTITIONS = 6
+STARTED_TIMEOUT_S = 30.0
+STOPPED_TIMEOUT_S = 60.0
+_SAMPLE_S = 0.05
+
+
+class Program:
+    """One `eventstream` command, running.
+
+    Args:
+        arguments: The command line after `eventstream`.
+        folder: Where its log goes.
+        started: The log's event that says it has started.
+        environment: Further environment variables.
+    """
+
+    def __init__(
+        self,
+        arguments: list[str],
+        folder: Path,
+        started: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._log = folder / f"{arguments[0]}-{time.monotonic_ns()}.log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "eventstream", *arguments, "--log-format=json"],
+                stderr=log,
+                stdout=log,
+                env={**os.environ, **(environment or {})},
+            )
+        self.started = self._wait_for(started)
+
+    def _wait_for(self, event: str) -> dict[str, object]:
+        deadline = time.monotonic() + STARTED_TIMEOUT_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            for line in self._log.read_bytes().splitlines():
+                with contextlib.suppress(msgspec.DecodeError):
+                    entry = msgspec.json.decode(line)
+                    if entry.get("event") == event:
+                        return dict(entry)
+            time.sleep(_SAMPLE_S)
+        self.stop()
+        raise LocalServerError(
+            f"`eventstream {self._log.name.split('-')[0]}` did not start:"
+            f" {self._log.read_text(errors='replace')[-500:].strip()}"
+        )
+
+    def stop(self) -> None:
+        """Stop it with SIGTERM, and wait until it has."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOPPED_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class CpuWatch:
+    """Notes a process's CPU time all along, so that any part of a run can be looked at later."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self._samples: list[tuple[int, float]] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_SAMPLE_S):
+            times = self._process.cpu_times()
+            self._samples.append((time.monotonic_ns(), times.user + times.system))
+
+    def seconds(self, began_ns: int, ended_ns: int) -> float:
+        """CPU seconds, user and system, between two times of the monotonic clock."""
+        return self._at(ended_ns) - self._at(began_ns)
+
+    def _at(self, time_ns: int) -> float:
+        return min(self._samples, key=lambda sample: abs(sample[0] - time_ns))[1]
+
+
+@contextlib.contextmanager
+def measured_kafka(bootstrap_servers: str | None, home: HomeSettings) -> Iterator[KafkaSettings]:
+    """Give the Kafka to measure with: the one named, or a fresh one that ends with the run."""
+    if bootstrap_servers:
+        yield KafkaSettings(bootstrap_servers=bootstrap_servers)
+        return
+    with tempfile.TemporaryDirectory(prefix="eventstream-bench-") as folder:
+        local = HomeSettings(home=Path(folder), cache=home.cache)
+        with LocalKafka(local, BrokerSettings(broker_port=0)) as kafka:
+            yield KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)
+
+
+@contextlib.contextmanager
+def measured_topic(kafka: KafkaSettings, partitions: int = PARTITIONS) -> Iterator[str]:
+    """Give a topic for one measurement, deleted after it."""
+    name = f"bench-{time.time_ns()}"
+    admin = Admin(kafka)
+    admin.create_topic(name, partitions)
+    try:
+        yield name
+    finally:
+        admin.delete_topic(name)
