@@ -70,9 +70,14 @@ class ProcessSamples:
     def render(self) -> bytes:
         """Render the samples of all processes, this one's as of now, for Prometheus."""
         self.write()
-        with _retiring(self._folder, fcntl.LOCK_SH):
-            samples = list(_read_all(self._folder))
-        return render(merge(samples))
+        return render(machine_samples(self._folder))
+
+
+def machine_samples(folder: Path) -> Iterator[Sample]:
+    """Read the samples of all processes that write into `folder`, added up."""
+    with _retiring(folder, fcntl.LOCK_SH):
+        samples = list(_read_all(folder))
+    return merge(samples)
 
 
 def merge(samples: Iterable[Sample]) -> Iterator[Sample]:

@@ -1,0 +1,58 @@
+"""The `eventstream` command."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from eventstream.cli import broker
+from eventstream.cli.gateway import gateway
+from eventstream.cli.publish import publish
+from eventstream.cli.up import down, status, up
+from eventstream.errors import EventstreamError
+
+app = typer.Typer(
+    name="eventstream",
+    help="Events in over HTTP, an Apache Kafka log in the middle, parallel handlers out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(up)
+app.command()(status)
+app.command()(down)
+app.command()(gateway)
+app.command()(publish)
+app.add_typer(broker.app, name="broker")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from eventstream import __version__  # noqa: PLC0415 - only when asked
+
+        print(f"eventstream {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def eventstream(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Events in over HTTP, an Apache Kafka log in the middle, parallel handlers out."""
+
+
+def run() -> None:
+    """Run the command line; an error of ours is one sentence on standard error and exit 1."""
+    try:
+        app()
+    except EventstreamError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,115 @@
+"""Fixtures that give a test a real Kafka.
+
+`kafka` is one broker, `kafka_cluster` three, each started when a test first asks for it and shared
+by the whole session: all workers of pytest-xdist use the same one. They end with the session,
+however it ends. `topic` and `make_topic` keep tests out of each other's way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from typing import Protocol
+
+    from eventstream.local.kafka import LocalKafka
+
+    class MakeTopic(Protocol):
+        """Creates a topic of its own for a test and returns its name."""
+
+        def __call__(self, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
+            """Create it with so many partitions and these settings of Kafka's."""
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    """Give a running Kafka of one broker; `kafka.bootstrap_servers` is its address."""
+    with _shared(tmp_path_factory, brokers=1) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    """Give a running Kafka of three brokers, three replicas and two in-sync replicas at least."""
+    with _shared(tmp_path_factory, brokers=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def make_topic(kafka: LocalKafka, request: pytest.FixtureRequest) -> MakeTopic:
+    """Give a function that creates a new topic on `kafka` and returns its name."""
+    from eventstream.log.admin import Admin  # noqa: PLC0415 - nothing is imported before its use
+    from eventstream.settings import KafkaSettings  # noqa: PLC0415
+
+    admin = Admin(KafkaSettings(bootstrap_servers=kafka.bootstrap_servers))
+    test = re.sub(r"[^a-zA-Z0-9._-]+", "-", request.node.name)[:60].strip("-")
+
+    def make(partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
+        name = f"{test}-{uuid.uuid4().hex[:8]}"
+        admin.create_topic(name, partitions, config=config)
+        return name
+
+    return make
+
+
+@pytest.fixture
+def topic(make_topic: MakeTopic) -> str:
+    """Give the name of a new, empty topic with one partition on `kafka`."""
+    return make_topic()
+
+
+@contextlib.contextmanager
+def _shared(tmp_path_factory: pytest.TempPathFactory, brokers: int) -> Iterator[LocalKafka]:
+    """Share one cluster among all who enter; the last to leave stops it.
+
+    Under pytest-xdist its owner is the controller: a worker may end, or crash, before the others.
+    """
+    from eventstream.local.kafka import LocalKafka  # noqa: PLC0415
+    from eventstream.settings import (  # noqa: PLC0415
+        BrokerSettings,
+        HomeSettings,
+        from_environment,
+    )
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if worker else base) / f"kafka-{brokers}"
+    folder.mkdir(exist_ok=True)
+    cluster = LocalKafka(
+        from_environment(HomeSettings, os.environ, home=folder),
+        BrokerSettings(brokers=brokers, broker_port=0),
+        owner_pid=os.getppid() if worker else None,
+    )
+    me = f"{worker}-{os.getpid()}"
+    with _users(folder) as users:
+        cluster.start()
+        users.append(me)
+    try:
+        yield cluster
+    finally:
+        with _users(folder) as users:
+            users.remove(me)
+            if not users:
+                cluster.stop()
+
+
+@contextlib.contextmanager
+def _users(folder: Path) -> Iterator[list[str]]:
+    """Hold the list of those who use a shared cluster, written back at the end."""
+    with (folder / "users.json").open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        users = json.loads(file.read() or "[]")
+        yield users
+        file.truncate(0)
+        file.write(json.dumps(users))

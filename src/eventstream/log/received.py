@@ -1,0 +1,76 @@
+"""Events as they come from Kafka."""
+
+from __future__ import annotations
+
+from itertools import groupby, repeat
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from confluent_kafka import Message
+
+from eventstream.events import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from eventstream.events import Headers
+
+# The client's types allow None, for messages that carry an error; those do not get here.
+_topic: Callable[[Message], str] = Message.topic  # type: ignore[assignment]
+_partition: Callable[[Message], int] = Message.partition  # type: ignore[assignment]
+_offset: Callable[[Message], int] = Message.offset  # type: ignore[assignment]
+
+
+class Received(Event):
+    """An event read from Kafka; its headers and timestamp are read when asked for."""
+
+    __slots__ = ("_message",)
+
+    def __init__(self, message: Any, topic: str) -> None:
+        self._message = message
+        self.topic = topic
+        self.key = message.key()
+        self.value = message.value()
+        self.partition = message.partition()
+        self.offset = message.offset()
+
+    @property
+    def headers(self) -> Headers:  # type: ignore[override]
+        """Names and values in record order."""
+        headers: Headers = tuple(self._message.headers() or ())
+        return headers
+
+    @property
+    def timestamp_ms(self) -> int:  # type: ignore[override]
+        """Milliseconds since the epoch, as the record says."""
+        timestamp: int = self._message.timestamp()[1]
+        return timestamp
+
+
+class Run(NamedTuple):
+    """Consecutive events of one partition.
+
+    `sizes` are the bytes of their values.
+    """
+
+    topic: str
+    partition: int
+    events: Sequence[Event]
+    offsets: Sequence[int]
+    sizes: Sequence[int]
+
+
+def runs_of(messages: Sequence[Message]) -> Iterator[Run]:
+    """Cut a batch, as the client returns it, into runs of one partition.
+
+    The order of events within a partition is kept.
+    """
+    for topic, of_topic in groupby(messages, _topic):
+        for partition, of_partition in groupby(of_topic, _partition):
+            run = list(of_partition)
+            yield Run(
+                topic,
+                partition,
+                list(map(Received, run, repeat(topic))),
+                list(map(_offset, run)),
+                list(map(len, run)),
+            )
