@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := src tests examples
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow check format bench lock clean
+.PHONY: help up test test-slow check format bench docs lock clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,9 @@ format: .venv/.ready ## Put the sources into shape
 bench: .venv/.ready ## Measure this machine against the budgets in docs/performance.md
 	@$(BIN)/eventstream bench all
 
+docs: .venv/.ready ## Write docs/reference.md anew from the declarations
+	@$(BIN)/python -m eventstream.cli.reference > docs/reference.md
+
 lock: .venv/.ready ## Resolve the dependencies anew, with hashes
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --all-extras --group dev pyproject.toml -o requirements/dev.txt
@@ -41,7 +44,7 @@ clean: ## Remove the environment and every cache in this folder
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find src tests examples -name __pycache__ -type d -exec rm -rf {} +
 
-.venv/.ready: requirements/dev.txt pyproject.toml
+.venv/.ready: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "eventstream needs Python 3.11 or newer, and $(PYTHON) is %d.%d: make PYTHON=python3.12" % sys.version_info[:2])'
 	@echo "Making the environment in .venv ..."
 	@$(PYTHON) -m venv .venv

@@ -46,10 +46,11 @@ def run_gateway(
     kafka: KafkaSettings, *, connections: int, seconds: float, rounds: int, keyed: bool
 ) -> GatewayReport:
     """Measure both lanes in turn."""
-    reports: list[LaneReport] = []
-    for _ in range(rounds):
-        for lane in ("fast", "asgi"):
-            reports.append(_measure(kafka, lane, connections, seconds, keyed=keyed))
+    reports = [
+        _measure(kafka, lane, connections, seconds, keyed=keyed)
+        for _ in range(rounds)
+        for lane in ("fast", "asgi")
+    ]
     return GatewayReport(
         connections=connections,
         keyed=keyed,

@@ -205,7 +205,7 @@ async def _run(load: Load) -> Outcome:
         sender.stopped = True
     ended_ns = monotonic_ns()
     deadline = loop.time() + ANSWERS_TIMEOUT_S
-    while sender.answered < sender.sent and loop.time() < deadline:  # noqa: ASYNC110 - it is a tick
+    while sender.answered < sender.sent and loop.time() < deadline:
         await asyncio.sleep(_TICK_S)
     return Outcome(
         first=sender.first,

@@ -39,9 +39,7 @@ def start(home: HomeSettings, broker: BrokerSettings, as_json: Json = False) -> 
     trains = False
     if started:
         kafka.detach()
-        trains = training.is_due(home)
-    if trains:
-        training.begin(home)
+        trains = training.begin_if_due(home)
     if as_json:
         _print_json({"bootstrap_servers": kafka.bootstrap_servers, "started": started})
     elif started:

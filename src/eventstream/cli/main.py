@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eventstream.cli import broker
+from eventstream.cli import bench, broker
 from eventstream.cli.gateway import gateway
 from eventstream.cli.publish import publish
 from eventstream.cli.up import down, status, up
@@ -24,6 +24,7 @@ app.command()(down)
 app.command()(gateway)
 app.command()(publish)
 app.add_typer(broker.app, name="broker")
+app.add_typer(bench.app, name="bench")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,146 @@
+"""`eventstream bench`: measure this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from eventstream.cli.options import with_settings
+from eventstream.settings import HomeSettings
+
+app = typer.Typer(
+    help="Measure this machine: real Kafka, real processes, each figure a ratio within one run.",
+    no_args_is_help=True,
+)
+
+Servers = Annotated[
+    str | None,
+    typer.Option(
+        "--bootstrap-servers", help="Measure with this Kafka; a fresh local one when left out."
+    ),
+]
+Target = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
+Seconds = Annotated[float, typer.Option(min=1, help="How long is measured, after a warm-up.")]
+Connections = Annotated[int, typer.Option(min=1, help="Connections kept open.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds; medians are quoted.")]
+
+
+@app.command()
+@with_settings
+def pipeline(
+    home: HomeSettings,
+    rate: Annotated[int, typer.Option(min=1, help="Single publishes a second.")] = 10_000,
+    seconds: Seconds = 30,
+    connections: Connections = 64,
+    servers: Servers = None,
+    target: Target = None,
+) -> None:
+    r"""HTTP to handler, open loop: latencies, and what was lost, doubled or out of order.
+
+    Exits 1 if anything was.
+
+    \b
+    Example:
+      eventstream bench pipeline --rate 10000 --seconds 30 --json pipeline.json
+    """
+    from eventstream.bench.pipeline import run_pipeline  # noqa: PLC0415 - keeps --help quick
+    from eventstream.bench.programs import measured_kafka  # noqa: PLC0415
+
+    with measured_kafka(servers, home) as kafka:
+        report = run_pipeline(kafka, rate=rate, seconds=seconds, connections=connections)
+    print(
+        f"{report.acknowledged_per_second:,.0f} of {rate:,} publishes/s acknowledged over"
+        f" {connections} connections for {seconds:g} s\n"
+        f"  publish     {report.publish}\n"
+        f"  end to end  {report.end_to_end}\n"
+        f"  CPU per event: gateway {report.gateway_us:.1f} µs, worker {report.worker_us:.1f} µs\n"
+        f"  lost {report.lost}, duplicated {report.duplicated},"
+        f" out of order {report.out_of_order}, refused {report.refused},"
+        f" unanswered {report.unanswered}"
+    )
+    _save(target, report)
+    if not report.sound:
+        raise typer.Exit(1)
+
+
+@app.command()
+@with_settings
+def gateway(
+    home: HomeSettings,
+    connections: Connections = 256,
+    seconds: Seconds = 8,
+    rounds: Rounds = 3,
+    keyed: Annotated[bool, typer.Option(help="Give events keys, by Zipf's law.")] = False,
+    servers: Servers = None,
+    target: Target = None,
+) -> None:
+    """CPU per acknowledged publish of the fast lane and of the ASGI routes, closed loop."""
+    from eventstream.bench.gateway import run_gateway  # noqa: PLC0415
+    from eventstream.bench.programs import measured_kafka  # noqa: PLC0415
+
+    with measured_kafka(servers, home) as kafka:
+        report = run_gateway(
+            kafka, connections=connections, seconds=seconds, rounds=rounds, keyed=keyed
+        )
+    for lane in report.rounds:
+        print(
+            f"{lane.lane:<5} {lane.cpu_us:6.1f} µs CPU per publish,"
+            f" {lane.acknowledged_per_second:>9,.0f}/s, {lane.publish}"
+        )
+    print(
+        f"medians: fast lane {report.fast_us:.1f} µs, ASGI {report.asgi_us:.1f} µs,"
+        f" ratio {report.ratio}"
+    )
+    _save(target, report)
+
+
+@app.command()
+@with_settings
+def publish(
+    home: HomeSettings,
+    count: Annotated[int, typer.Option(min=1000, help="Events in each round.")] = 1_000_000,
+    size: Annotated[int, typer.Option(min=11, help="Bytes of each value.")] = 100,
+    rounds: Rounds = 5,
+    servers: Servers = None,
+    target: Target = None,
+) -> None:
+    """`eventstream publish` beside Kafka's own kafka-producer-perf-test."""
+    from eventstream.bench.programs import measured_kafka  # noqa: PLC0415
+    from eventstream.bench.publish import run_publish  # noqa: PLC0415
+
+    with measured_kafka(servers, home) as kafka:
+        report = run_publish(kafka, home, count=count, size=size, rounds=rounds)
+    for ours, perf_test in zip(report.ours, report.perf_test, strict=True):
+        print(f"eventstream publish {ours:>10,.0f}/s, perf-test {perf_test:>10,.0f}/s")
+    print(f"ratio of medians {report.ratio}")
+    _save(target, report)
+
+
+@app.command()
+@with_settings
+def worker(
+    home: HomeSettings,
+    count: Annotated[int, typer.Option(min=1000, help="Events in the topic.")] = 2_000_000,
+    rounds: Rounds = 5,
+    servers: Servers = None,
+    target: Target = None,
+) -> None:
+    """No-op handlers by key beside plain consume(), keys by Zipf's law."""
+    from eventstream.bench.programs import measured_kafka  # noqa: PLC0415
+    from eventstream.bench.worker import run_worker  # noqa: PLC0415
+
+    with measured_kafka(servers, home) as kafka:
+        report = run_worker(kafka, count=count, rounds=rounds)
+    for handlers, plain in zip(report.handlers, report.plain, strict=True):
+        print(f"handlers {handlers:>10,.0f}/s, plain consume() {plain:>10,.0f}/s")
+    print(f"ratio of medians {report.ratio}")
+    _save(target, report)
+
+
+def _save(target: Path | None, report: Any) -> None:
+    if target is not None:
+        encoded = msgspec.json.format(msgspec.json.encode(report), indent=2)
+        target.write_bytes(encoded + b"\n")

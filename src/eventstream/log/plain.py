@@ -1,0 +1,31 @@
+"""Reading with nothing of ours on top: what the client alone can do, to compare with."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Consumer, TopicPartition
+
+if TYPE_CHECKING:
+    from eventstream.settings import KafkaSettings
+
+BATCH = 2000
+POLL_S = 10.0
+
+
+def drain(kafka: KafkaSettings, topic: str, partitions: int, count: int) -> float:
+    """Read the first `count` events of a topic with plain `consume()`, and drop them.
+
+    Returns:
+        Seconds from the first batch to the last.
+    """
+    consumer = Consumer({**kafka.client_options(), "group.id": "plain", "check.crcs": False})
+    consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+    seen = len(consumer.consume(BATCH, POLL_S))
+    began = time.perf_counter()
+    while seen < count:
+        seen += len(consumer.consume(BATCH, POLL_S))
+    took_s = time.perf_counter() - began
+    consumer.close()
+    return took_s
