@@ -8,7 +8,7 @@ import typer
 from eventstream.cli import bench, broker
 from eventstream.cli.gateway import gateway
 from eventstream.cli.publish import publish
-from eventstream.cli.up import down, status, up
+from eventstream.cli.up import doctor, down, status, up
 from eventstream.errors import EventstreamError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(status)
 app.command()(down)
+app.command()(doctor)
 app.command()(gateway)
 app.command()(publish)
 app.add_typer(broker.app, name="broker")

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from eventstream.cli.options import with_settings
@@ -125,6 +126,31 @@ def down(home: HomeSettings) -> None:
             " everything at once."
         )
     print("Stopped.")
+
+
+@with_settings
+def doctor(
+    home: HomeSettings,
+    broker: BrokerSettings,
+    port: Annotated[int, typer.Option(help="The gateway's port.")] = 8080,
+    as_json: Json = False,
+) -> None:
+    """Say what this machine lacks for `eventstream up`, and how to get it.
+
+    Exits 1 when something has to be mended first.
+    """
+    from eventstream.local.doctor import examine  # noqa: PLC0415
+
+    findings = list(examine(home, broker, port))
+    if as_json:
+        print(json.dumps([msgspec.to_builtins(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            mark = "ok " if finding.fine else "NOT"
+            remedy = f" - {finding.remedy}" if finding.remedy else ""
+            print(f"{mark} {finding.what:<15} {finding.state}{remedy}")
+    if not all(finding.fine for finding in findings):
+        raise typer.Exit(1)
 
 
 def _facts(state: StackState | None) -> dict[str, Any]:
