@@ -78,7 +78,9 @@ def test_images_are_pinned(services):
 
 
 def test_the_image_builds_with_the_backend_that_is_locked():
-    locked = re.search(r"^hatchling==(\S+)", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE)
+    locked = re.search(
+        r"^hatchling==(\S+)", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE
+    )
     assert f"hatchling=={locked[1]}" in (COMPOSE.parent / "Dockerfile").read_text()
 
 

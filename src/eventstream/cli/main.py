@@ -1,5 +1,6 @@
 """The `eventstream` command."""
 
+import logging
 import sys
 from typing import Annotated
 
@@ -50,7 +51,11 @@ def eventstream(
 
 
 def run() -> None:
-    """Run the command line; an error of ours is one sentence on standard error and exit 1."""
+    """Run the command line; an error of ours is one sentence on standard error and exit 1.
+
+    What the Kafka client says along the way is for commands that keep a log.
+    """
+    logging.getLogger("eventstream").addHandler(logging.NullHandler())
     try:
         app()
     except EventstreamError as error:

@@ -62,7 +62,7 @@ def publish(
     if (file is None) == (count is None):
         raise InvalidSetting("Name a file (- for standard input), or give --count, and not both.")
     with contextlib.ExitStack() as stack:
-        source: Iterable[Pair]
+        source: Iterable[list[Pair]]
         if count is not None:
             source = sources.generated(count, size, keys)
         elif key is not None and key_from is not None:

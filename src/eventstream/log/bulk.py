@@ -65,16 +65,15 @@ class BulkProducer:
         """Send keys and values to a topic, in order; waits while the queue is full."""
         produce, poll, delivered = self._producer.produce, self._producer.poll, self._delivered
         for key, value in events:
-            while True:
-                try:
-                    produce(topic, value, key, -1, delivered)
-                except BufferError:
-                    poll(FULL_POLL_S)
-                except KafkaException as error:
-                    self.failures[str(translate(error.args[0], topic))] += 1
-                    break
-                else:
-                    break
+            try:
+                while True:
+                    try:
+                        produce(topic, value, key, -1, delivered)
+                        break
+                    except BufferError:
+                        poll(FULL_POLL_S)
+            except KafkaException as error:
+                self.failures[str(translate(error.args[0], topic))] += 1
         self.sent += len(events)
         poll(0)
 

@@ -13,7 +13,6 @@ from hdrh.histogram import HdrHistogram
 from eventstream.errors import EventstreamError, TopicNotFound
 from eventstream.log.admin import Admin
 from eventstream.log.bulk import BulkProducer
-from eventstream.publisher.sources import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,7 +72,7 @@ class Interrupt:
 
 def publish(
     topic: str,
-    source: Iterable[Pair],
+    source: Iterable[list[Pair]],
     kafka: KafkaSettings,
     settings: ProducerSettings,
     progress: Callable[[BulkProducer], Any],
@@ -85,7 +84,7 @@ def publish(
 
     Args:
         topic: Where to; it has to exist.
-        source: Keys and values.
+        source: Chunks of keys and values.
         kafka: How to reach Kafka.
         settings: How to send.
         progress: Called often with the producer and its counts.
@@ -101,7 +100,7 @@ def publish(
     started = time.perf_counter()
     with Interrupt() as interrupt:
         try:
-            for chunk in chunks(source):
+            for chunk in source:
                 producer.send(topic, chunk)
                 progress(producer)
                 if interrupt.count:

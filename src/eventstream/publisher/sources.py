@@ -13,14 +13,75 @@ from eventstream.errors import EventstreamError, InvalidEvent, InvalidSetting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    KeyOf = Callable[[bytes, int], bytes | None]
+
 Pair = tuple[bytes | None, bytes | None]
 CHUNK = 1000
-_POOL = 1024
+_VALUES = 1024
+_POOL = 64 * CHUNK
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _SMALLEST = len(b'{"text":""}')
 
 
-def chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
-    """Cut a source into chunks of a thousand; what came before a source's error is not lost."""
+def generated(count: int, size: int, keys: int, seed: int = 0) -> Iterator[list[Pair]]:
+    """Make events: JSON values of exactly `size` bytes, keys drawn evenly from `keys` of them.
+
+    They are drawn once, from a thousand values, into a pool that is sent over and over: a
+    generator that cost more than the sending would measure itself.
+
+    Args:
+        count: How many events.
+        size: Bytes of each value.
+        keys: How many different keys; 0 makes events without a key.
+        seed: The same seed makes the same events.
+
+    Yields:
+        Chunks of keys and values.
+
+    Raises:
+        InvalidSetting: A value of so few bytes cannot be JSON with a text in it.
+    """
+    if size < _SMALLEST:
+        raise InvalidSetting(
+            f"--size is {size}, but the least a generated event has is {_SMALLEST}."
+        )
+    rng = random.Random(seed)  # noqa: S311 - a load, not a secret
+    values = [
+        b'{"text":"%b"}' % "".join(rng.choices(_ALPHABET, k=size - _SMALLEST)).encode()
+        for _ in range(_VALUES)
+    ]
+    names: list[bytes | None] = [b"key-%d" % n for n in range(keys)] if keys else [None]
+    drawn = min(count, _POOL)
+    pool: list[Pair] = list(
+        zip(rng.choices(names, k=drawn), rng.choices(values, k=drawn), strict=True)
+    )
+    for start in range(0, count, CHUNK):
+        place = start % _POOL
+        yield pool[place : place + min(CHUNK, count - start)]
+
+
+def lines(file: BinaryIO, key_of: KeyOf) -> Iterator[list[Pair]]:
+    """Read one event a line; empty lines are passed over.
+
+    Args:
+        file: Bytes, open for reading.
+        key_of: Gives a line's key from the line and its number.
+
+    Yields:
+        Chunks of keys and values.
+    """
+    return _chunks(_pairs(file, key_of))
+
+
+def _pairs(file: BinaryIO, key_of: KeyOf) -> Iterator[Pair]:
+    for number, line in enumerate(file, 1):
+        value = line.rstrip(b"\r\n")
+        if value:
+            yield key_of(value, number), value
+
+
+def _chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
+    """Cut a source into chunks; what came before a source's error is not lost."""
     iterator = iter(pairs)
     while True:
         chunk: list[Pair] = []
@@ -34,54 +95,13 @@ def chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
         yield chunk
 
 
-def generated(count: int, size: int, keys: int, seed: int = 0) -> Iterator[Pair]:
-    """Make events: JSON values of exactly `size` bytes, keys drawn evenly from `keys` of them.
-
-    Args:
-        count: How many events.
-        size: Bytes of each value.
-        keys: How many different keys; 0 makes events without a key.
-        seed: The same seed makes the same events.
-
-    Raises:
-        InvalidSetting: A value of so few bytes cannot be JSON with a text in it.
-    """
-    if size < _SMALLEST:
-        raise InvalidSetting(
-            f"--size is {size}, but a generated event has at least {_SMALLEST} bytes."
-        )
-    rng = random.Random(seed)  # noqa: S311 - a load, not a secret
-    alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
-    values = [
-        b'{"text":"%b"}' % "".join(rng.choices(alphabet, k=size - _SMALLEST)).encode()
-        for _ in range(_POOL)
-    ]
-    names: list[bytes | None] = [b"key-%d" % n for n in range(keys)] if keys else [None]
-    for start in range(0, count, CHUNK):
-        length = min(CHUNK, count - start)
-        yield from zip(rng.choices(names, k=length), rng.choices(values, k=length), strict=True)
-
-
-def lines(file: BinaryIO, key_of: Callable[[bytes, int], bytes | None]) -> Iterator[Pair]:
-    """Read one event a line; empty lines are passed over.
-
-    Args:
-        file: Bytes, open for reading.
-        key_of: Gives a line's key from the line and its number.
-    """
-    for number, line in enumerate(file, 1):
-        value = line.rstrip(b"\r\n")
-        if value:
-            yield key_of(value, number), value
-
-
-def same_key(key: str | None) -> Callable[[bytes, int], bytes | None]:
+def same_key(key: str | None) -> KeyOf:
     """Give every line this key, or none."""
     encoded = None if key is None else key.encode()
     return lambda _value, _number: encoded
 
 
-def key_from(pointer: str) -> Callable[[bytes, int], bytes | None]:
+def key_from(pointer: str) -> KeyOf:
     """Take each line's key out of its JSON, at a JSON Pointer (RFC 6901).
 
     Raises:

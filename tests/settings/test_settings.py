@@ -1,0 +1,69 @@
+"""One declaration a setting: bounds, environment, secrets."""
+
+import pytest
+
+from eventstream import settings
+from eventstream.errors import InvalidSetting
+from eventstream.settings import (
+    GatewaySettings,
+    KafkaSettings,
+    LogSettings,
+    WorkerSettings,
+    from_environment,
+    options_of,
+)
+
+
+def test_the_environment_is_read_by_the_declared_type():
+    read = from_environment(
+        GatewaySettings, {"EVENTSTREAM_PORT": "9000", "EVENTSTREAM_FAST_LANE": "off"}
+    )
+    assert (read.port, read.fast_lane, read.host) == (9000, False, "127.0.0.1")
+    worker = from_environment(WorkerSettings, {"EVENTSTREAM_METRICS_PORT": ""})
+    assert worker.metrics_port is None
+
+
+def test_several_values_stand_behind_each_other():
+    read = from_environment(KafkaSettings, {"EVENTSTREAM_KAFKA_OPTION": "a.b=1 c.d=2=3"})
+    assert read.client_options() == {
+        "bootstrap.servers": "localhost:9092",
+        "a.b": "1",
+        "c.d": "2=3",
+    }
+
+
+def test_overrides_win_over_the_environment():
+    assert from_environment(GatewaySettings, {"EVENTSTREAM_PORT": "1"}, port=2).port == 2
+
+
+@pytest.mark.parametrize(
+    ("group", "environment", "sentence"),
+    [
+        (GatewaySettings, {"EVENTSTREAM_PORT": "x"}, "EVENTSTREAM_PORT is 'x'"),
+        (GatewaySettings, {"EVENTSTREAM_PORT": "70000"}, "--port is 70000, but the most"),
+        (GatewaySettings, {"EVENTSTREAM_WORKERS": "0"}, "--workers is 0, but the least"),
+        (GatewaySettings, {"EVENTSTREAM_FAST_LANE": "maybe"}, "write true or false"),
+        (LogSettings, {"EVENTSTREAM_LOG_LEVEL": "loud"}, "choose one of debug, info"),
+    ],
+)
+def test_a_wrong_value_is_one_sentence_that_names_it(group, environment, sentence):
+    with pytest.raises(InvalidSetting, match=sentence):
+        from_environment(group, environment)
+
+
+def test_a_client_option_without_a_value_is_refused():
+    with pytest.raises(InvalidSetting, match=r"'client\.rack' has no value"):
+        KafkaSettings(kafka_option=("client.rack",)).client_options()
+
+
+def test_secrets_are_in_no_repr():
+    kafka = KafkaSettings(kafka_option=("sasl.password=hush",))
+    assert "hush" not in repr(kafka)
+
+
+def test_a_variable_means_the_same_type_wherever_it_is_declared():
+    types = {}
+    for group in settings.GROUPS:
+        for option in options_of(group):
+            assert types.setdefault(option.variable, option.type) == option.type
+            assert option.help.endswith(".")
