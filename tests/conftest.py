@@ -1,12 +1,10 @@
 """What every part's tests share."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(sys.executable).with_name("eventstream")
+from program import PROGRAM
 
 
 @pytest.fixture

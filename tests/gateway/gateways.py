@@ -5,11 +5,12 @@ import json
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from program import PROGRAM
 
 
 @dataclass
@@ -34,7 +35,7 @@ class RunningGateway:
 @contextlib.contextmanager
 def running_gateway(kafka, home: Path, *options: str):
     command = [
-        str(Path(sys.executable).with_name("eventstream")),
+        PROGRAM,
         "gateway",
         "--port=0",
         f"--bootstrap-servers={kafka.bootstrap_servers}",

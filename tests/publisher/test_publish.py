@@ -5,7 +5,7 @@ import json
 import signal
 import subprocess
 
-from conftest import PROGRAM
+from program import PROGRAM
 from records import read_log
 
 ENOUGH = 30_000

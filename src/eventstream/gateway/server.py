@@ -53,6 +53,8 @@ class Gateway:
         """
         configure_logging(self.logs)
         connect(producer_options(self.kafka, self.sending))
+        server = Server(self._config())
+        server.take_signals()
         with _listen(self.settings.host, self.settings.port) as listening:
             host, port = listening.getsockname()[:2]
             log.info(
@@ -60,7 +62,7 @@ class Gateway:
                 url=f"http://{host}:{port}",
                 kafka=self.kafka.bootstrap_servers,
             )
-            Server(self._config()).run([listening])
+            server.run([listening])
         log.info("gateway stopped")
 
     def _config(self) -> uvicorn.Config:
@@ -86,11 +88,10 @@ class Server(uvicorn.Server):
     process goes on to its end and exits 0, where uvicorn would raise the signal once more.
     """
 
-    def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until a signal."""
+    def take_signals(self) -> None:
+        """Take signals from now on, not only while serving."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.handle_exit)
-        super().run(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Take a signal."""

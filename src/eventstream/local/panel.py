@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from eventstream.observe import metrics
-from eventstream.observe.exposition import machine_samples
+from eventstream.observe.exposition import WRITE_INTERVAL_S, machine_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from eventstream.local.stack import Service, Stack
+
+
+MOST_LINES = 10
 
 
 class Rates:
@@ -30,12 +34,14 @@ class Rates:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._before: dict[str, float] = {}
-        self._at_s = 0.0
+        self._at_s = -math.inf
         self.per_second: dict[str, float] = {}
 
     def update(self) -> None:
-        """Look at the counters again."""
+        """Look at the counters again, every other time they are written."""
         now_s = time.monotonic()
+        if now_s < self._at_s + 2 * WRITE_INTERVAL_S:
+            return
         totals = {metrics.EVENTS.name: 0.0, metrics.HANDLED.name: 0.0}
         if self._folder.is_dir():
             for sample in machine_samples(self._folder):
@@ -59,10 +65,12 @@ class LogTail:
         self._rest = b""
 
     def lines(self) -> Iterator[str]:
-        """Give the lines that came since the last look."""
+        """Give the lines that came since the last look; of a flood, the last ones."""
         self._rest += self._file.read()
         *whole, self._rest = self._rest.split(b"\n")
-        for line in whole:
+        if len(whole) > MOST_LINES:
+            yield f"... {len(whole) - MOST_LINES:,} more lines in {self._file.name}"
+        for line in whole[-MOST_LINES:]:
             yield readable(line)
 
     def close(self) -> None:
