@@ -122,3 +122,14 @@ def test_a_damaged_start_up_cache_is_not_used(tmp_path):
         file.write(b"W")
     os.utime(cache.path, ns=(0, 1))
     assert aot.AotCache(tmp_path, "a.jar:b.jar").flags() == ()
+
+
+def test_a_start_up_cache_that_could_not_be_made_is_not_tried_at_every_start(tmp_path):
+    cache = aot.AotCache(tmp_path, "a.jar:b.jar")
+    cache.folder.mkdir()
+    assert not cache.failed_lately
+    cache.note_failure("no memory")
+    assert cache.failed_lately
+    (failed,) = cache.folder.glob("*.failed")
+    os.utime(failed, (0, 0))
+    assert not cache.failed_lately

@@ -33,7 +33,7 @@ def test_a_broker_keeps_its_data_over_a_kill_and_a_stop_until_it_is_wiped(local_
     assert admin(fresh).topics() == {}
 
     with pytest.raises(LocalServerError, match=r"Kafka runs on the data in .*; stop it"):
-        fresh.start()
+        local_kafka(fresh=True).start()
 
 
 def test_a_broker_starts_from_the_jvm_s_start_up_cache(local_kafka, cache):

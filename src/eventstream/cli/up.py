@@ -37,8 +37,12 @@ def up(
             help=f"What the worker runs, module:attribute; {EXAMPLE} where that is at hand.",
         ),
     ] = None,
-    host: Annotated[str, typer.Option(help="The gateway's address.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The gateway's port.")] = 8080,
+    host: Annotated[
+        str, typer.Option(envvar="EVENTSTREAM_HOST", help="The gateway's address.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar="EVENTSTREAM_PORT", help="The gateway's port.")
+    ] = 8080,
     topic: Annotated[str, typer.Option(help="The topic of POST /publish.")] = "events",
     processes: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     detach: Annotated[
@@ -132,7 +136,9 @@ def down(home: HomeSettings) -> None:
 def doctor(
     home: HomeSettings,
     broker: BrokerSettings,
-    port: Annotated[int, typer.Option(help="The gateway's port.")] = 8080,
+    port: Annotated[
+        int, typer.Option(envvar="EVENTSTREAM_PORT", help="The gateway's port.")
+    ] = 8080,
     as_json: Json = False,
 ) -> None:
     """Say what this machine lacks for `eventstream up`, and how to get it.
@@ -209,7 +215,7 @@ def _watch(stack: Stack, home: HomeSettings) -> None:
                 rates.update()
                 live.update(draw(stack, rates), refresh=True)
             time.sleep(REFRESH_S)
-    raise LocalServerError(f"The {ended.name} ended by itself: {last_line(ended)}")
+    raise LocalServerError(f"The {ended.name} ended by itself: {last_line(ended)}.")
 
 
 def _detach(home: HomeSettings) -> None:

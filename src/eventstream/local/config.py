@@ -17,6 +17,8 @@ CONSOLE = "console.log"
 _FAULT_TOLERANT = 3
 _LOG_BYTES = 10_000_000
 _LOG_BACKUPS = 2
+_COMPACTION_BYTES = 16_000_000
+"""Enough to compact 600,000 keys at a time; Kafka's 128 MB would be 40% of the broker's memory."""
 
 
 class Node(NamedTuple):
@@ -61,6 +63,7 @@ def server_properties(node: Node, nodes: Sequence[Node]) -> str:
         "default.replication.factor": replication,
         "min.insync.replicas": min_in_sync,
         "group.initial.rebalance.delay.ms": 0,
+        "log.cleaner.dedupe.buffer.size": _COMPACTION_BYTES,
         **_internal_topics(replication, min_in_sync),
         **_quick_to_notice(len(nodes)),
     }

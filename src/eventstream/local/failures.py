@@ -19,7 +19,7 @@ def reason(log: str, console: str) -> str:
     """
     if _FULL in log or _FULL in console:
         return "the disk is full"
-    return _last_error(log) or _last_words(console) or "it left no word"
+    return _last_error(log) or last_words(console) or "it left no word"
 
 
 def _last_error(log: str) -> str:
@@ -35,7 +35,8 @@ def _last_error(log: str) -> str:
     return ": ".join(part.rstrip(". ") for part in (message, said) if part)
 
 
-def _last_words(console: str) -> str:
+def last_words(console: str) -> str:
+    """Return the last line a program wrote itself, or else how it ended."""
     lines = [line.strip() for line in console.splitlines() if line.strip()]
     spoken = [line for line in lines if not _NEWS.match(line) and not line.startswith("[warning]")]
     if spoken:

@@ -14,6 +14,7 @@ OWNER-START tells the owner from a later process with the same pid.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -91,7 +92,8 @@ def _end(pid: int) -> float:
 def main() -> None:
     """Start the server and stay until it has ended."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
-    os.setsid()
+    with contextlib.suppress(PermissionError):  # It leads a session already.
+        os.setsid()
     owner, owner_start, folder, *command = sys.argv[1:]
     pid = _start(folder, command)
     os.write(1, f"{pid}\n".encode())

@@ -44,12 +44,13 @@ class LocalKafka:
     """A cluster of one or more brokers in a folder of this machine.
 
     Everything it knows is in that folder, so any process may look at it, stop it or hurt it. The
-    brokers end with the process that started them, unless `detach` lets them go.
+    brokers end with the process that started them, unless `detach` lets them go. As a context
+    manager it stops at the end what it started, and leaves alone what ran before.
 
     Args:
         home: Where its data and the cache of jars are. Several clusters run side by side in
             several homes.
-        broker: How many brokers, their ports, and whether to wipe the data first.
+        broker: How many brokers, their ports, and whether the first start wipes the data.
         owner_pid: The process the brokers end with; this one by default.
         progress: Who hears of steps that take seconds.
         min_free_bytes: Room on the disk without which no broker is started.
@@ -72,6 +73,8 @@ class LocalKafka:
         self._progress = progress or Silent()
         self._min_free_bytes = min_free_bytes
         self._jvm_flags = jvm_flags
+        self._wipes = self._settings.fresh
+        self._is_ours = False
         self.folder: Path = self._home.home.absolute() / "kafka"
         """The folder of the cluster: a folder per broker, and `state.json`."""
 
@@ -131,11 +134,19 @@ class LocalKafka:
 
     def pause(self, node: int | None = None) -> list[int]:
         """Freeze one broker, or all: it holds its connections and answers nothing."""
-        return self._signal(node, signal.SIGSTOP)
+        with self._changing() as cluster:
+            chosen = _running(cluster, node)
+            for broker in chosen:
+                broker.pause()
+            return [broker.node for broker in chosen]
 
     def resume(self, node: int | None = None) -> list[int]:
         """Let one broker, or all, go on after a pause."""
-        return self._signal(node, signal.SIGCONT)
+        with self._changing() as cluster:
+            chosen = _running(cluster, node)
+            for broker in chosen:
+                broker.signal(signal.SIGCONT)
+            return [broker.node for broker in chosen]
 
     def restart(self, node: int) -> None:
         """Stop one broker if it runs, start it on the same port, wait until it takes part again."""
@@ -154,7 +165,7 @@ class LocalKafka:
         return [status.look(self.folder, broker) for broker in found.brokers] if found else []
 
     def __enter__(self) -> Self:
-        self.start()
+        self._is_ours = self.start()
         return self
 
     def __exit__(
@@ -163,12 +174,13 @@ class LocalKafka:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        if self._is_ours:
+            self.stop()
 
     def _cluster(self) -> State:
         """Return the cluster this start is about, wiped first where that is asked for."""
         found = None
-        if self._settings.fresh:
+        if self._wipes:
             self._wipe()
         else:
             found = state.read(self.folder) or storage.recover(self.folder)
@@ -190,6 +202,7 @@ class LocalKafka:
                 " eventstream broker stop."
             )
         storage.wipe(self.folder)
+        self._wipes = False
 
     def _launch_all(self, cluster: State) -> None:
         """Start a cluster of which nothing runs; a free port lost to somebody else costs a try."""
@@ -207,6 +220,7 @@ class LocalKafka:
         return None
 
     def _launch(self, cluster: State, nodes: list[int]) -> None:
+        jvm.java()
         classpath = jars.classpath("broker", self._home.cache, self._progress)
         flags = self._jvm_flags
         if flags is None:
@@ -262,18 +276,11 @@ class LocalKafka:
             broker.signal(signal.SIGKILL)
         _still_running(brokers, STOP_TIMEOUT_S)
 
-    def _signal(self, node: int | None, number: signal.Signals) -> list[int]:
-        with self._changing() as cluster:
-            chosen = _running(cluster, node)
-            for broker in chosen:
-                broker.signal(number)
-            return [broker.node for broker in chosen]
-
     @contextlib.contextmanager
     def _changing(self) -> Iterator[State]:
         if not self.folder.is_dir():
             raise self._absent()
-        with state.locked(self.folder):
+        with storage.writing(self.folder), state.locked(self.folder):
             yield self._state()
 
     def _state(self) -> State:

@@ -29,24 +29,26 @@ LOGGING = "org.slf4j:slf4j-reload4j:1.7.36"
 BROKER_LEAVES_OUT = frozenset({"jackson-dataformat-yaml", "log4j-core", "snakeyaml"})
 """Log4j 2, which the distribution logs with, and its configuration's YAML. reload4j starts sooner,
 and unlike java.util.logging it still writes while the broker stops."""
-PERF_NEEDS = frozenset(
+PERF_TOOLS = frozenset({"kafka-clients", "kafka-server-common", "kafka-tools"})
+PERF_LIBRARIES = frozenset(
     {
         "HdrHistogram",
+        "argparse4j",
         "jackson-annotations",
         "jackson-core",
         "jackson-databind",
         "jopt-simple",
-        "kafka-clients",
-        "kafka-server-common",
-        "kafka-tools",
         "lz4-java",
         "metrics-core",
+        "reload4j",
         "slf4j-api",
+        "slf4j-reload4j",
         "snappy-java",
         "zstd-jni",
     }
 )
-"""What ProducerPerformance loads, out of all that kafka-tools drags in (Connect, Jetty, Jersey)."""
+"""What ProducerPerformance may load, out of all that kafka-tools drags in (Connect, Jetty, Jersey).
+Its libraries are the broker's, which are there already."""
 
 
 def main() -> None:
@@ -56,10 +58,10 @@ def main() -> None:
         broker = _resolve(maven, f"org.apache.kafka:kafka_2.13:{KAFKA}")
         logging = [jar for jar in _resolve(maven, LOGGING) if jar.artifactId != "slf4j-api"]
         tools = _resolve(maven, f"org.apache.kafka:kafka-tools:{TOOLS}")
-        sets = {
-            "broker": [jar for jar in broker if jar.artifactId not in BROKER_LEAVES_OUT] + logging,
-            "perf": [jar for jar in tools if jar.artifactId in PERF_NEEDS],
-        }
+        broker = [jar for jar in broker if jar.artifactId not in BROKER_LEAVES_OUT] + logging
+        perf = [jar for jar in tools if jar.artifactId in PERF_TOOLS]
+        perf += [jar for jar in broker if jar.artifactId in PERF_LIBRARIES]
+        sets = {"broker": broker, "perf": perf}
         with ThreadPoolExecutor(8) as pool:
             locked = {
                 name: tuple(sorted(pool.map(_lock, artifacts), key=lambda jar: jar.coordinates))

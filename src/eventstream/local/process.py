@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CLOCK_TOLERANCE_S = 2.0
+_FREEZE_TIMEOUT_S = 5.0
+_LOOK_INTERVAL_S = 0.002
 _guardians: set[int] = set()
 
 
@@ -76,6 +79,22 @@ class ServerProcess(msgspec.Struct, frozen=True):
                 f"The process {self.pid} belongs to {process.username()}; only that user may"
                 " stop it."
             ) from None
+
+    def pause(self) -> None:
+        """Freeze the process; return once it is frozen, or has ended."""
+        self.signal(signal.SIGSTOP)
+        deadline = time.monotonic() + _FREEZE_TIMEOUT_S
+        while not self.is_paused and self.running and time.monotonic() < deadline:
+            time.sleep(_LOOK_INTERVAL_S)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the process is frozen."""
+        process = self.running
+        try:
+            return process is not None and process.status() == psutil.STATUS_STOPPED
+        except psutil.NoSuchProcess:
+            return False
 
     def detach(self) -> None:
         """Let the process outlive its owner."""

@@ -17,6 +17,7 @@ import psutil
 
 from eventstream.errors import LocalServerError
 from eventstream.local import process
+from eventstream.local.failures import last_words
 from eventstream.local.kafka import LocalKafka
 from eventstream.log.admin import Admin
 from eventstream.settings import KafkaSettings
@@ -150,7 +151,7 @@ class Stack:
         deadline = time.monotonic() + READY_TIMEOUT_S
         while not ready():
             if service.process.running is None:
-                raise LocalServerError(f"The {service.name} did not start: {last_line(service)}")
+                raise LocalServerError(f"The {service.name} did not start: {last_line(service)}.")
             if time.monotonic() > deadline:
                 raise LocalServerError(
                     f"The {service.name} is not ready after {READY_TIMEOUT_S:.0f} s; its log is"
@@ -207,9 +208,8 @@ def read_state(home: HomeSettings) -> StackState | None:
 
 
 def last_line(service: Service) -> str:
-    """Return the last line a program wrote."""
-    lines = _read(service.log).decode(errors="replace").split("\n")
-    return next((line for line in reversed(lines) if line.strip()), "it wrote nothing.")
+    """Return the last line a program wrote, or how it ended."""
+    return last_words(_read(service.log).decode(errors="replace"))
 
 
 def _read(log: str) -> bytes:

@@ -43,6 +43,11 @@ class Broker(msgspec.Struct, frozen=True):
         if self.process is not None:
             self.process.signal(number)
 
+    def pause(self) -> None:
+        """Freeze its process, if it lives."""
+        if self.process is not None:
+            self.process.pause()
+
     def detach(self) -> None:
         """Let its process outlive the one that started it."""
         if self.process is not None:

@@ -1,7 +1,7 @@
 """Makes the JVM's start-up cache: a broker of its own, real load, a clean stop.
 
-`begin` does it in a process beside the caller's, at the lowest priority, so the first start of a
-machine is not held up by what makes the next ones quicker. `train` does it here and now.
+`begin_if_due` does it in a process beside the caller's, at the lowest priority, so the first start
+of a machine is not held up by what makes the next ones quicker. `train` does it here and now.
 """
 
 from __future__ import annotations
@@ -35,13 +35,22 @@ _PREFIX = "training-"
 def is_due(home: HomeSettings) -> bool:
     """Whether there is no start-up cache yet, and nothing spoke against making it."""
     aot = _cache(home)
-    return not aot.is_usable and not aot.failed.exists()
+    return not aot.is_usable and not aot.failed_lately
 
 
-def begin(home: HomeSettings) -> None:
-    """Make the start-up cache in the background; the process ends by itself when it has."""
-    log = home.cache.absolute() / "training.log"
-    with log.open("w", encoding="utf-8") as output:
+def begin_if_due(home: HomeSettings) -> bool:
+    """Make the start-up cache in the background, in a process that ends by itself when it has.
+
+    Returns:
+        False when there is nothing to do, or nowhere to put it.
+    """
+    if not is_due(home):
+        return False
+    try:
+        output = (home.cache.absolute() / "training.log").open("w", encoding="utf-8")
+    except OSError:
+        return False
+    with output:
         process = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", "eventstream.local.training", str(home.cache.absolute())],
             stdin=subprocess.DEVNULL,
@@ -50,6 +59,7 @@ def begin(home: HomeSettings) -> None:
             start_new_session=True,
         )
     process.returncode = 0  # Nobody waits for it: that it still runs at our end is as meant.
+    return True
 
 
 def train(home: HomeSettings, progress: Progress | None = None) -> bool:
@@ -61,23 +71,33 @@ def train(home: HomeSettings, progress: Progress | None = None) -> bool:
     Raises:
         LocalServerError: The broker or its JVM did not do its part.
     """
-    aot = _cache(home)
-    aot.folder.mkdir(parents=True, exist_ok=True)
-    with (aot.folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if aot.is_usable:
-            return False
-        if progress is not None:
-            progress.say("Preparing the JVM for fast starts, once; about ten seconds ...")
-        for leftover in aot.folder.glob(f"{_PREFIX}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=aot.folder) as folder:
-            made = Path(folder, "made.aot")
-            _record(home, Path(folder), made)
-            if not made.exists():
-                raise LocalServerError("The JVM wrote no start-up cache.")
-            aot.keep(made)
+    aot = _cache(home, progress)
+    try:
+        aot.folder.mkdir(parents=True, exist_ok=True)
+        with (aot.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if aot.is_usable:
+                return False
+            if progress is not None:
+                progress.say("Preparing the JVM for quick starts, once; some fifteen seconds ...")
+            _make(home, aot)
+    except OSError as error:
+        raise LocalServerError(
+            f"The JVM's start-up cache cannot be written to {aot.folder} ({error.strerror}); give"
+            " another --cache."
+        ) from None
     return True
+
+
+def _make(home: HomeSettings, aot: AotCache) -> None:
+    for leftover in aot.folder.glob(f"{_PREFIX}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=aot.folder) as folder:
+        made = Path(folder, "made.aot")
+        _record(home, Path(folder), made)
+        if not made.exists():
+            raise LocalServerError("The JVM wrote no start-up cache.")
+        aot.keep(made)
 
 
 def _record(home: HomeSettings, folder: Path, made: Path) -> None:
@@ -93,8 +113,8 @@ def _record(home: HomeSettings, folder: Path, made: Path) -> None:
         kafka.stop(_ASSEMBLY_TIMEOUT_S)
 
 
-def _cache(home: HomeSettings) -> AotCache:
-    return AotCache(home.cache, jars.classpath("broker", home.cache))
+def _cache(home: HomeSettings, progress: Progress | None = None) -> AotCache:
+    return AotCache(home.cache, jars.classpath("broker", home.cache, progress))
 
 
 def main() -> None:
@@ -106,7 +126,7 @@ def main() -> None:
     try:
         train(home)
     except EventstreamError as error:
-        _cache(home).failed.write_text(f"{error}\n", encoding="utf-8")
+        _cache(home).note_failure(str(error))
         sys.exit(str(error))
 
 
