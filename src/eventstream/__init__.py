@@ -2,7 +2,8 @@
 
 from eventstream.errors import EventstreamError, Permanent, Transient
 from eventstream.events import Event, Receipt
+from eventstream.worker import App
 
 __version__ = "0.1.0"
 
-__all__ = ["Event", "EventstreamError", "Permanent", "Receipt", "Transient", "__version__"]
+__all__ = ["App", "Event", "EventstreamError", "Permanent", "Receipt", "Transient", "__version__"]

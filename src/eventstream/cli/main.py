@@ -10,6 +10,7 @@ from eventstream.cli import bench, broker
 from eventstream.cli.gateway import gateway
 from eventstream.cli.publish import publish
 from eventstream.cli.up import doctor, down, status, up
+from eventstream.cli.worker import worker
 from eventstream.errors import EventstreamError
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app.command()(status)
 app.command()(down)
 app.command()(doctor)
 app.command()(gateway)
+app.command()(worker)
 app.command()(publish)
 app.add_typer(broker.app, name="broker")
 app.add_typer(bench.app, name="bench")

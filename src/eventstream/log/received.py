@@ -21,9 +21,15 @@ _offset: Callable[[Message], int] = Message.offset  # type: ignore[assignment]
 
 
 class Received(Event):
-    """An event read from Kafka; its headers and timestamp are read when asked for."""
+    """An event read from Kafka; its headers and timestamp are read when asked for.
 
-    __slots__ = ("_message",)
+    Attributes:
+        behind: The worker's: the event that waits for this one; unset where none does.
+    """
+
+    __slots__ = ("_message", "behind")
+
+    behind: Received | None
 
     def __init__(self, message: Any, topic: str) -> None:
         self._message = message
@@ -54,23 +60,33 @@ class Run(NamedTuple):
 
     topic: str
     partition: int
-    events: Sequence[Event]
+    events: Sequence[Received]
     offsets: Sequence[int]
     sizes: Sequence[int]
 
 
-def runs_of(messages: Sequence[Message]) -> Iterator[Run]:
+def runs_of(messages: Sequence[Message], only_topic: str | None = None) -> Iterator[Run]:
     """Cut a batch, as the client returns it, into runs of one partition.
 
     The order of events within a partition is kept.
+
+    Args:
+        messages: What the client returned, without errors.
+        only_topic: The topic of all of them, where there is but one.
     """
-    for topic, of_topic in groupby(messages, _topic):
-        for partition, of_partition in groupby(of_topic, _partition):
-            run = list(of_partition)
-            yield Run(
-                topic,
-                partition,
-                list(map(Received, run, repeat(topic))),
-                list(map(_offset, run)),
-                list(map(len, run)),
-            )
+    if only_topic is None:
+        for topic, of_topic in groupby(messages, _topic):
+            yield from runs_of(list(of_topic), topic)
+        return
+    start = 0
+    for partition, same in groupby(map(_partition, messages)):
+        end = start + len(list(same))
+        run = messages[start:end]
+        start = end
+        yield Run(
+            only_topic,
+            partition,
+            list(map(Received, run, repeat(only_topic))),
+            list(map(_offset, run)),
+            list(map(len, run)),
+        )

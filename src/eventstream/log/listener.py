@@ -1,0 +1,39 @@
+"""What a worker's event loop hears from the thread that reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eventstream.errors import EventstreamError
+    from eventstream.log.received import Run
+
+Partition = tuple[str, int]
+"""A topic's name and a partition of it."""
+Positions = dict[Partition, int]
+"""The next offset to read, by partition: what a consumer group commits."""
+
+
+class Listener(Protocol):
+    """Every method is called in the loop."""
+
+    def assigned(self, committed: Positions) -> None:
+        """Partitions are this process's from now on, from these positions; -1 where none is."""
+
+    def received(self, runs: Sequence[Run]) -> None:
+        """Take events, in offset order within a partition; they count against the bound."""
+
+    async def give_up(self, partitions: Sequence[Partition]) -> Positions:
+        """Finish what runs of these partitions, and forget the rest.
+
+        Returns:
+            The positions to commit before another process gets them.
+        """
+
+    def lost(self, partitions: Sequence[Partition]) -> None:
+        """Forget partitions that another process may have already."""
+
+    def failed(self, error: EventstreamError) -> None:
+        """Nothing more will come: the thread met something that waiting does not mend."""

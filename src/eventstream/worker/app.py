@@ -1,0 +1,95 @@
+"""Handlers and the topics they are for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from eventstream.errors import InvalidSetting
+from eventstream.worker.lanes import Order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eventstream.events import Event
+
+    Handler = Callable[[Event], Any]
+
+AnyHandler = TypeVar("AnyHandler", bound="Handler")
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A handler and the topic it is for.
+
+    Attributes:
+        topic: The topic's name.
+        handler: Called with each event; `async`, or a plain function that runs in a thread.
+        concurrency: How many events a process handles at once.
+        order: Which events run one after the other: those of one key, of one partition, or none.
+    """
+
+    topic: str
+    handler: Handler
+    concurrency: int
+    order: Order
+
+
+class App:
+    """Handlers, each for the events of a topic.
+
+    ```python
+    app = App()
+
+
+    @app.on("orders")
+    async def ship(event: Event) -> None:
+        order = event.json()
+        ...
+    ```
+    """
+
+    def __init__(self) -> None:
+        self._subscriptions: dict[str, Subscription] = {}
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """The handlers, in the order they were declared."""
+        return tuple(self._subscriptions.values())
+
+    def on(
+        self, topic: str, *, concurrency: int = 64, order: Order = "key"
+    ) -> Callable[[AnyHandler], AnyHandler]:
+        """Declare the decorated function as the handler of a topic's events.
+
+        An event is done when its handler returns; when it raises, the event is tried again later,
+        for as long as it takes.
+
+        Args:
+            topic: The topic's name.
+            concurrency: How many events a process handles at once.
+            order: `key` runs events of one key one after the other, keys beside each other, and
+                events without a key in any order; `partition` runs a partition's events one after
+                the other; `none` runs any event at any time.
+
+        Raises:
+            InvalidSetting: The topic has a handler already, or an argument is out of bounds.
+        """
+        if concurrency < 1:
+            raise InvalidSetting(
+                f"Topic {topic!r}: concurrency is {concurrency}, but the least it can be is 1."
+            )
+        if order not in get_args(Order):
+            raise InvalidSetting(
+                f"Topic {topic!r}: order is {order!r}; choose one of {', '.join(get_args(Order))}."
+            )
+
+        def declare(handler: AnyHandler) -> AnyHandler:
+            if topic in self._subscriptions:
+                raise InvalidSetting(
+                    f"Topic {topic!r} has a handler already; call both from one function."
+                )
+            self._subscriptions[topic] = Subscription(topic, handler, concurrency, order)
+            return handler
+
+        return declare

@@ -1,0 +1,164 @@
+"""Which event may run now.
+
+Events of a lane run one after the other, lanes beside each other. What a lane is depends on the
+order a handler asks for: one per key, one per partition, or none. The head of a lane alone may run:
+until it is done, or given up with its partition, the lane's later events wait, also while the head
+itself waits for another attempt.
+
+The three kinds of lanes share one contract:
+
+- `ready`: events that may run now, oldest first. Take from the left, or with `take()`, which
+  raises `IndexError` when there is none.
+- `add(partition, events)`: line up events of one partition, in offset order.
+- `done(event)`: a taken event is finished; the next one of its lane becomes ready.
+- `retry_later(event)` and `ready_again(event)`: a taken event waits for another attempt; its lane
+  waits with it.
+- `revoke(partition)`: forget the partition's events. Those taken before are nobody's: they must not
+  be reported done.
+
+A lane is a chain: each event knows the one `behind` it, and the lane its last one. So most lanes,
+which never hold a second event, cost one entry of a dict, and nobody owns a queue per key.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+Order = Literal["key", "partition", "none"]
+
+
+class Laned(Protocol):
+    """What stands in a lane."""
+
+    key: bytes | None
+    partition: int
+    behind: Any
+
+
+Item = TypeVar("Item", bound=Laned)
+
+
+class NoLanes(Generic[Item]):
+    """No order: every event may run at once."""
+
+    __slots__ = ("_retrying", "ready", "take")
+
+    def __init__(self) -> None:
+        self.ready: deque[Item] = deque()
+        self.take = self.ready.popleft
+        self._retrying: set[Item] = set()
+
+    def add(self, partition: int, events: Sequence[Item]) -> None:  # noqa: ARG002 - the contract
+        """Make events ready."""
+        self.ready.extend(events)
+
+    def done(self, event: Item) -> None:
+        """Finish a taken event."""
+
+    def retry_later(self, event: Item) -> None:
+        """Keep a taken event, and its lane, until `ready_again`."""
+        self._retrying.add(event)
+
+    def ready_again(self, event: Item) -> None:
+        """Let an event that waited run again, unless its partition was revoked meanwhile."""
+        if event in self._retrying:
+            self._retrying.remove(event)
+            self.ready.append(event)
+
+    def revoke(self, partition: int) -> None:
+        """Forget a partition's events."""
+        kept = [event for event in self.ready if event.partition != partition]
+        self.ready.clear()
+        self.ready.extend(kept)
+        self._retrying = {event for event in self._retrying if event.partition != partition}
+
+
+class PartitionLanes(NoLanes[Item]):
+    """One lane per partition."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[int, Item] = {}
+
+    def add(self, partition: int, events: Sequence[Item]) -> None:
+        """Line up events of one partition, in offset order."""
+        for event in events:
+            last = self._last.get(partition)
+            self._last[partition] = event
+            if last is None:
+                self.ready.append(event)
+            else:
+                last.behind = event
+
+    def done(self, event: Item) -> None:
+        """Finish a taken event; the next of its partition becomes ready."""
+        if self._last.get(event.partition) is event:
+            del self._last[event.partition]
+        elif event.partition in self._last:
+            self.ready.append(event.behind)
+            event.behind = None
+
+    def revoke(self, partition: int) -> None:
+        """Forget a partition's lane."""
+        self._last.pop(partition, None)
+        super().revoke(partition)
+
+
+class KeyLanes(NoLanes[Item]):
+    """One lane per partition and key; events without a key have no order."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[int, dict[bytes, Item]] = {}
+
+    def add(self, partition: int, events: Sequence[Item]) -> None:
+        """Line up events of one partition, in offset order."""
+        last_of = self._last.setdefault(partition, {})
+        find = last_of.get
+        ready = self.ready.append
+        for event in events:
+            key = event.key
+            if key is None:
+                ready(event)
+                continue
+            last = find(key)
+            last_of[key] = event
+            if last is None:
+                ready(event)
+            else:
+                last.behind = event
+
+    def done(self, event: Item) -> None:
+        """Finish a taken event; the next of its key becomes ready."""
+        key = event.key
+        last_of = self._last.get(event.partition)
+        if key is None or last_of is None:
+            return
+        if last_of[key] is event:
+            del last_of[key]
+        else:
+            self.ready.append(event.behind)
+            event.behind = None
+
+    def revoke(self, partition: int) -> None:
+        """Forget a partition's lanes."""
+        self._last.pop(partition, None)
+        super().revoke(partition)
+
+
+def lanes_for(order: Order) -> NoLanes[Item]:
+    """Make the lanes for the order a handler asks for."""
+    if order == "key":
+        return KeyLanes()
+    if order == "partition":
+        return PartitionLanes()
+    return NoLanes()

@@ -1,0 +1,171 @@
+"""One worker process, from its start to its stop.
+
+Alone, it is the process of the command itself. One of several is started by a supervisor with
+`python -m eventstream.worker.process DESCRIPTOR`: over the socket of that number it gets its job as
+one line of JSON, and says a line once its event loop turns; then it gets a line now and then, and
+gives it back from the loop. When the socket closes, the supervisor is gone, and the process stops
+as it does on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+import uvloop
+
+from eventstream.errors import EventstreamError, InvalidSetting
+from eventstream.observe.exposition import WRITE_INTERVAL_S, ProcessSamples
+from eventstream.observe.logs import configure_logging
+from eventstream.settings import HomeSettings, KafkaSettings, LogSettings, WorkerSettings
+from eventstream.worker.loading import load_app
+from eventstream.worker.runner import Worker
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+log = structlog.get_logger(__name__)
+
+MISCONFIGURED = 78
+"""Exit status of a process that another start would not help (EX_CONFIG of sysexits.h)."""
+LINGERING_THREADS_S = 1.0
+_YOUNG_OBJECTS = 50_000
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What a process is to do: the app's name, and all settings."""
+
+    app: str
+    worker: WorkerSettings
+    kafka: KafkaSettings
+    home: HomeSettings
+    logs: LogSettings
+
+    def encode(self) -> bytes:
+        """Write the job as one line."""
+        return msgspec.json.encode(self, enc_hook=str) + b"\n"
+
+    @classmethod
+    def decode(cls, line: bytes) -> Job:
+        """Read what `encode` wrote."""
+        return msgspec.json.decode(line, type=cls, dec_hook=_decode_path)
+
+
+def _decode_path(kind: type[Any], text: Any) -> Any:
+    return kind(text) if issubclass(kind, Path) else text
+
+
+def main() -> None:
+    """Do the job that comes over the socket, and exit."""
+    link = socket.socket(fileno=int(sys.argv[1]))
+    line = b""
+    while not line.endswith(b"\n"):
+        received = link.recv(65_536)
+        if not received:
+            sys.exit(MISCONFIGURED)
+        line += received
+    job = Job.decode(line)
+    configure_logging(job.logs)
+    status = 0
+    try:
+        run(job, link)
+    except InvalidSetting as error:
+        log.error(str(error))  # noqa: TRY400 - a sentence for a person, not a bug
+        status = MISCONFIGURED
+    except EventstreamError as error:
+        log.error("worker failed", reason=str(error))  # noqa: TRY400
+        status = 1
+    leave_lingering_threads(status)
+    sys.exit(status)
+
+
+def run(job: Job, link: socket.socket | None = None) -> None:
+    """Work until a signal, or until the supervisor at the other end of `link` is gone.
+
+    Raises:
+        EventstreamError: The app cannot be found, or work cannot go on.
+    """
+    app = load_app(job.app)
+    # Millions of short-lived events would have the collector look at the same objects again and
+    # again: what is here by now stays, and young ones may be many.
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 20, 50)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_work(Worker(app, job.kafka, job.worker), job, link))
+
+
+def leave_lingering_threads(status: int) -> None:
+    """Exit now if a thread does not end: a handler that was given up, a call to Kafka."""
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join(LINGERING_THREADS_S)
+            if thread.is_alive():
+                log.warning("a thread does not end; leaving without it", thread=thread.name)
+                sys.stderr.flush()
+                os._exit(status)
+
+
+async def _work(worker: Worker, job: Job, link: socket.socket | None) -> None:
+    loop = asyncio.get_running_loop()
+    _stop_on_signals(worker, loop)
+    if link is not None:
+        link.setblocking(False)
+        link.send(b"\n")
+        loop.add_reader(link, _answer, link, worker, loop)
+    samples = ProcessSamples(job.home.home / "metrics", worker.samples)
+    writing = loop.create_task(_write(samples))
+    try:
+        await worker.run()
+    finally:
+        writing.cancel()
+        samples.close()
+
+
+async def _write(samples: ProcessSamples) -> None:
+    while True:
+        await asyncio.sleep(WRITE_INTERVAL_S)
+        samples.write()
+
+
+def _answer(link: socket.socket, worker: Worker, loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        asked = link.recv(4096)
+        if asked:
+            link.send(asked)
+            return
+    except OSError:
+        pass
+    log.warning("the supervisor is gone; stopping")
+    loop.remove_reader(link)
+    worker.stop()
+
+
+def _stop_on_signals(worker: Worker, loop: asyncio.AbstractEventLoop) -> None:
+    """Stop on the first signal, exit at once on the second.
+
+    The handlers are Python's own, not the loop's: they run even while a handler blocks the loop.
+    """
+    was_told = False
+
+    def stop(number: int, _: FrameType | None) -> None:
+        nonlocal was_told
+        if was_told:
+            os._exit(128 + number)
+        was_told = True
+        loop.call_soon_threadsafe(worker.stop)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+if __name__ == "__main__":
+    main()

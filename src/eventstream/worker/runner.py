@@ -1,0 +1,226 @@
+"""The event loop's side of a worker: takes events, runs handlers, commits what is done.
+
+One loop owns everything here. The reading thread (`log/consumer.py`) hands over batches and news of
+the group; each is a call in this loop, so nothing is locked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from eventstream.errors import EventstreamError, Permanent
+from eventstream.log.bound import Bound
+from eventstream.log.consumer import Consumer
+from eventstream.observe import metrics
+from eventstream.observe.metrics import sample
+from eventstream.worker.slots import Slots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from eventstream.log.listener import Partition, Positions
+    from eventstream.log.received import Run
+    from eventstream.observe.metrics import Sample
+    from eventstream.settings import KafkaSettings, WorkerSettings
+    from eventstream.worker.app import App
+
+log = structlog.get_logger(__name__)
+
+PRESSED_COMMIT_INTERVAL_S = 0.01
+"""How soon one commit follows another when the bound is half taken."""
+COMMIT_RETRY_S = 1.0
+"""How soon a commit that failed is tried again."""
+LEAVE_TIMEOUT_S = 10.0
+"""How long a stop waits, after its handlers, for the last commit and for the group."""
+
+
+class Worker:
+    """Runs an app's handlers in this process.
+
+    Args:
+        app: The handlers.
+        kafka: How to reach Kafka.
+        settings: Group, bounds and times.
+    """
+
+    def __init__(self, app: App, kafka: KafkaSettings, settings: WorkerSettings) -> None:
+        self._app = app
+        self._kafka = kafka
+        self._settings = settings
+        self._bound = Bound(settings.max_in_flight, settings.max_in_flight_bytes)
+        self._slots: dict[str, Slots] = {}
+        self._consumer: Consumer
+        self._loop: asyncio.AbstractEventLoop
+        self._stop_asked = asyncio.Event()
+        self._commit_due = asyncio.Event()
+        self._commit_timer: asyncio.TimerHandle | None = None
+        self._no_commit_before = 0.0
+        self._failure: EventstreamError | None = None
+        self._is_ready = False
+
+    async def run(self) -> None:
+        """Work until `stop`, then finish what runs, commit and leave the group.
+
+        Raises:
+            EventstreamError: Work cannot go on: Kafka refuses, or a handler ended the process.
+        """
+        self._loop = asyncio.get_running_loop()
+        topics = [subscription.topic for subscription in self._app.subscriptions]
+        self._consumer = Consumer(self._kafka, self._settings, topics, self, self._bound)
+        for subscription in self._app.subscriptions:
+            self._slots[subscription.topic] = Slots(subscription, self._turn_ended, self._gave_in)
+        self._consumer.start()
+        committing = self._loop.create_task(self._commit_when_due())
+        try:
+            await self._stop_asked.wait()
+            await self._leave()
+        finally:
+            committing.cancel()
+            await asyncio.gather(*(slots.close() for slots in self._slots.values()))
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Take no more events; `run` returns once the running ones are finished and committed."""
+        if not self._stop_asked.is_set():
+            log.info("stopping")
+            self._stop_asked.set()
+
+    def samples(self) -> Iterator[Sample]:
+        """Take the samples for a scrape; lag is as of what Kafka last told."""
+        for topic, slots in self._slots.items():
+            yield from slots.samples()
+            for partition, progress in slots.progress.items():
+                end = self._consumer.end_offset(topic, partition)
+                if end >= 0 and progress.committed >= 0:
+                    lag = max(0, end - progress.committed)
+                    yield sample(metrics.LAG, lag, topic, str(partition))
+        yield sample(metrics.UNCOMMITTED, self._bound.events)
+
+    # What the reading thread tells; see `Listener`.
+
+    def assigned(self, committed: Positions) -> None:
+        """Begin with partitions that are this process's now."""
+        for (topic, partition), position in committed.items():
+            self._slots[topic].assign(partition, position)
+        if not self._is_ready:
+            self._is_ready = True
+            log.info("worker ready", group=self._settings.group, topics=list(self._slots))
+
+    def received(self, runs: Sequence[Run]) -> None:
+        """Line up events; those of partitions that have left meanwhile are let go."""
+        for run in runs:
+            slots = self._slots[run.topic]
+            progress = slots.progress.get(run.partition)
+            if progress is None or self._stop_asked.is_set():
+                self._bound.release(len(run.events), sum(run.sizes))
+                continue
+            if run.offsets[0] < progress.received:
+                self._begin_again(run)
+            slots.receive(run)
+        if self._commit_timer is None:
+            self._commit_later(self._settings.commit_interval_s)
+
+    async def give_up(self, partitions: Sequence[Partition]) -> Positions:
+        """Finish what runs of these partitions, up to the drain timeout, and forget the rest."""
+        running = [
+            ending
+            for topic, partition in partitions
+            for ending in self._slots[topic].leave(partition)
+        ]
+        if running:
+            await asyncio.wait(running, timeout=self._settings.drain_timeout_s)
+        positions = self._progressed(partitions)
+        self.lost(partitions)
+        return positions
+
+    def lost(self, partitions: Sequence[Partition]) -> None:
+        """Forget partitions; what still runs of them is cancelled and counts for nothing."""
+        for topic, partition in partitions:
+            self._bound.release(*self._slots[topic].forget(partition))
+
+    def failed(self, error: EventstreamError) -> None:
+        """Stop, and let `run` raise."""
+        if self._failure is None:
+            self._failure = error
+        self.stop()
+
+    # Own business.
+
+    def _gave_in(self, error: BaseException) -> None:
+        self.failed(
+            Permanent(
+                f"A handler raised {type(error).__name__}, which ends the process;"
+                " its event is not done and comes again."
+            )
+        )
+
+    def _begin_again(self, run: Run) -> None:
+        """Forget a partition whose log went back: truncated, or its topic made anew."""
+        log.warning(
+            "the log went back; its events come again",
+            topic=run.topic,
+            partition=run.partition,
+            offset=run.offsets[0],
+        )
+        where = (run.topic, run.partition)
+        self.lost([where])
+        self.assigned({where: -1})
+
+    async def _leave(self) -> None:
+        for slots in self._slots.values():
+            slots.take_nothing_more()
+        wait_s = self._settings.drain_timeout_s + LEAVE_TIMEOUT_S
+        try:
+            await asyncio.wait_for(self._consumer.stop(), wait_s)
+        except TimeoutError:
+            log.warning("left without Kafka's answer; what was not committed comes again")
+
+    def _turn_ended(self) -> None:
+        if self._bound.is_pressed and self._loop.time() >= self._no_commit_before:
+            self._commit_due.set()
+
+    def _commit_later(self, delay_s: float) -> None:
+        self._commit_timer = self._loop.call_later(delay_s, self._commit_due.set)
+
+    async def _commit_when_due(self) -> None:
+        while True:
+            await self._commit_due.wait()
+            self._commit_due.clear()
+            went_well = await self._commit()
+            if self._commit_timer is not None:
+                self._commit_timer.cancel()
+                self._commit_timer = None
+            if not went_well:
+                self._no_commit_before = self._loop.time() + COMMIT_RETRY_S
+                self._commit_later(COMMIT_RETRY_S)
+            elif self._bound.events:
+                self._no_commit_before = self._loop.time() + PRESSED_COMMIT_INTERVAL_S
+                self._commit_later(self._settings.commit_interval_s)
+
+    async def _commit(self) -> bool:
+        positions = self._progressed(
+            [(topic, number) for topic, slots in self._slots.items() for number in slots.progress]
+        )
+        if not positions:
+            return True
+        progress = {where: self._slots[where[0]].progress[where[1]] for where in positions}
+        try:
+            committed = await self._consumer.commits.commit(positions)
+        except EventstreamError as error:
+            log.warning("commit failed; it is tried again", problem=str(error))
+            return False
+        for where, position in committed.items():
+            self._bound.release(*progress[where].settle(position))
+        return len(committed) == len(positions)
+
+    def _progressed(self, partitions: Sequence[Partition]) -> Positions:
+        found = {}
+        for where in partitions:
+            progress = self._slots[where[0]].progress.get(where[1])
+            if progress is not None and progress.position > progress.committed:
+                found[where] = progress.position
+        return found

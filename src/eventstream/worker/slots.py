@@ -1,0 +1,285 @@
+"""One handler's slots: long-lived tasks that take events and run them.
+
+There is no task per event: a slot takes an event from the lanes, awaits the handler and takes the
+next. A slot that begins a turn and finds more than it can run at once wakes one idle slot, which
+does the same; so a handler that never suspends is run by one slot, and one that does by as many as
+it has use for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import structlog
+
+from eventstream.observe.logs import where
+from eventstream.worker.counters import QUICK_S, WorkerCounters
+from eventstream.worker.handlers import awaitable_handler
+from eventstream.worker.lanes import NoLanes, lanes_for
+from eventstream.worker.progress import Progress
+from eventstream.worker.retry import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from eventstream.log.received import Received, Run
+    from eventstream.observe.metrics import Sample
+    from eventstream.worker.app import Subscription
+
+log = structlog.get_logger(__name__)
+
+TURN_S = 0.002
+"""How long slots run events before others in the loop have their turn, in seconds."""
+
+
+class _Slot:
+    """One task, and the event it runs; `None` between events and once the event was abandoned."""
+
+    __slots__ = ("event", "leaving", "task", "woken")
+
+    def __init__(self) -> None:
+        self.event: Received | None = None
+        self.leaving: tuple[Received, asyncio.Future[None]] | None = None
+        self.task: asyncio.Task[None]
+        self.woken: asyncio.Future[None]
+
+
+class Slots:
+    """Runs one handler; owned by the loop it is made in.
+
+    Args:
+        subscription: The handler, and how it is run.
+        turn_ended: Called after a slot ran events: the time for what is due.
+        gave_in: Called when a handler asked for the process to end; its event is not done.
+        backoff: When a failed event is tried again.
+    """
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        turn_ended: Callable[[], None],
+        gave_in: Callable[[BaseException], None],
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.subscription = subscription
+        self.counters = WorkerCounters()
+        self.progress: dict[int, Progress] = {}
+        self._turn_ended = turn_ended
+        self._gave_in = gave_in
+        self._backoff = backoff or Backoff()
+        self._lanes: NoLanes[Received] = lanes_for(subscription.order)
+        self._loop = asyncio.get_running_loop()
+        self._threads = ThreadPoolExecutor(subscription.concurrency, subscription.topic)
+        self._handle = awaitable_handler(subscription.handler, self._threads)
+        self._attempts: dict[Received, int] = {}
+        self._timers: dict[Received, asyncio.TimerHandle] = {}
+        self._idle: list[_Slot] = []
+        self._slots = [_Slot() for _ in range(subscription.concurrency)]
+        self._turn_ends = 0.0
+        self._closing = False
+        for slot in self._slots:
+            slot.task = self._loop.create_task(self._run(slot))
+
+    def assign(self, partition: int, committed: int = -1) -> None:
+        """Begin to take events of a partition, from the position committed last; -1 for none."""
+        self.progress[partition] = Progress(committed)
+
+    def receive(self, run: Run) -> None:
+        """Take events of an assigned partition."""
+        self.progress[run.partition].receive(run.offsets, run.sizes)
+        self.counters.received += len(run.events)
+        self._lanes.add(run.partition, run.events)
+        self._wake()
+
+    @property
+    def handled(self) -> int:
+        """Events whose handler finished."""
+        unfinished = sum(progress.unfinished for progress in self.progress.values())
+        return self.counters.received - self.counters.forgotten - unfinished
+
+    def samples(self) -> Iterator[Sample]:
+        """Take the samples for a scrape."""
+        return self.counters.samples(self.subscription.topic, self.handled)
+
+    def forget(self, partition: int) -> tuple[int, int]:
+        """Abandon a partition and what was not committed of it.
+
+        Returns:
+            How many events, and how many of their bytes, were uncommitted.
+        """
+        self.abandon(partition)
+        progress = self.progress.pop(partition, None)
+        if progress is None:
+            return 0, 0
+        self.counters.forgotten += progress.unfinished
+        return progress.give_up()
+
+    def take_nothing_more(self) -> None:
+        """Start no event any more; those that run go on."""
+        for partition in self.progress:
+            self._lanes.revoke(partition)
+
+    def leave(self, partition: int) -> list[asyncio.Future[None]]:
+        """Start nothing more of a partition.
+
+        Returns:
+            A future for each event of it that runs: resolved when its handler has ended.
+        """
+        self._lanes.revoke(partition)
+        for event in [event for event in self._attempts if event.partition == partition]:
+            del self._attempts[event]
+            if event in self._timers:
+                self._timers.pop(event).cancel()
+        endings = []
+        for slot in self._slots:
+            if slot.event is not None and slot.event.partition == partition:
+                slot.leaving = (slot.event, self._loop.create_future())
+                slot.event = None
+            if slot.leaving is not None and slot.leaving[0].partition == partition:
+                endings.append(slot.leaving[1])
+        return endings
+
+    def abandon(self, partition: int) -> int:
+        """Cancel what still runs of a partition; plain functions run on, but nothing counts them.
+
+        Returns:
+            How many events were given up.
+        """
+        self.leave(partition)
+        given_up = 0
+        for slot in self._slots:
+            if slot.leaving is not None and slot.leaving[0].partition == partition:
+                log.warning("handler cancelled: it took too long to end", **where(slot.leaving[0]))
+                slot.leaving[1].cancel()
+                slot.leaving = None
+                slot.task.cancel()
+                given_up += 1
+        return given_up
+
+    async def close(self) -> None:
+        """End the slots."""
+        self._closing = True
+        for slot in self._slots:
+            slot.task.cancel()
+        await asyncio.gather(*(slot.task for slot in self._slots), return_exceptions=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _wake(self) -> None:
+        if self._idle and self._lanes.ready:
+            self._idle.pop().woken.set_result(None)
+
+    async def _run(self, slot: _Slot) -> None:
+        ready = self._lanes.ready
+        while True:
+            if not ready:
+                await self._rest(slot)
+            if not self._has_turn():
+                await asyncio.sleep(0)
+                continue
+            if self._idle and len(ready) > 1:
+                self._wake()
+            await self._take_turn(slot)
+            slot.event = None
+            self._turn_ended()
+
+    def _has_turn(self) -> bool:
+        """Whether slots may run events now: all together for `TURN_S` in one round of the loop."""
+        now = perf_counter()
+        if not self._turn_ends:
+            self._turn_ends = now + TURN_S
+            self._loop.call_soon(self._end_turn)
+        return now < self._turn_ends
+
+    def _end_turn(self) -> None:
+        self._turn_ends = 0.0
+
+    async def _rest(self, slot: _Slot) -> None:
+        slot.woken = self._loop.create_future()
+        self._idle.append(slot)
+        await slot.woken
+
+    async def _take_turn(self, slot: _Slot) -> None:
+        """Run events for as long as a turn lasts: the path of every event."""
+        handle, progress, attempts = self._handle, self.progress, self._attempts
+        ready, take, done = self._lanes.ready, self._lanes.take, self._lanes.done
+        counters, quick_s = self.counters, QUICK_S
+        now = began = perf_counter()
+        ends = self._turn_ends
+        while ready and now < ends:
+            started = now
+            event = slot.event = take()
+            try:
+                await handle(event)
+            except BaseException as error:
+                now = perf_counter()
+                if not self._goes_on_after(slot, event, error):
+                    raise
+            else:
+                now = perf_counter()
+                if slot.event is event:
+                    progress[event.partition].done(event.offset)
+                    done(event)
+                    if attempts:
+                        attempts.pop(event, None)
+                else:
+                    self._left(slot, event)
+            if now - started > quick_s:
+                counters.slow.observe(now - started)
+        counters.busy_s += now - began
+
+    def _left(self, slot: _Slot, event: Received) -> None:
+        """End an event whose partition is leaving; if it was abandoned nobody waits."""
+        if slot.leaving is None:
+            _take_back_cancel(slot)
+            return
+        self.progress[event.partition].done(event.offset)
+        slot.leaving[1].set_result(None)
+        slot.leaving = None
+
+    def _goes_on_after(self, slot: _Slot, event: Received, error: BaseException) -> bool:
+        """Decide what becomes of an event whose handler raised, and whether the slot lives on."""
+        if isinstance(error, GeneratorExit) or self._closing:
+            return False
+        _take_back_cancel(slot)
+        is_ours, slot.event = slot.event is event, None
+        if not is_ours and slot.leaving is None:
+            return True
+        self.counters.failed_attempts += 1
+        if slot.leaving is not None:
+            log.warning("attempt failed; the partition's next owner tries again", **where(event))
+            slot.leaving[1].set_result(None)
+            slot.leaving = None
+        elif isinstance(error, Exception | asyncio.CancelledError):
+            self._retry_later(event, error)
+        else:
+            self._gave_in(error)
+        return True
+
+    def _retry_later(self, event: Received, error: BaseException) -> None:
+        attempt = self._attempts.get(event, 0) + 1
+        delay_s = self._backoff.delay_s(attempt, random.random())  # noqa: S311 - jitter
+        log.warning(
+            "attempt failed",
+            **where(event),
+            attempt=attempt,
+            next_in_s=round(delay_s, 3),
+            exc_info=error,
+        )
+        self._attempts[event] = attempt
+        self._lanes.retry_later(event)
+        self._timers[event] = self._loop.call_later(delay_s, self._try_again, event)
+
+    def _try_again(self, event: Received) -> None:
+        del self._timers[event]
+        self._lanes.ready_again(event)
+        self._wake()
+
+
+def _take_back_cancel(slot: _Slot) -> None:
+    """A cancelled handler has ended; its slot goes on, and later handlers are not cancelled."""
+    while slot.task.cancelling():
+        slot.task.uncancel()

@@ -1,0 +1,133 @@
+"""Worker processes, as a user starts them, and the journal their handlers write."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import psutil
+
+from waiting import wait_until
+
+PROGRAM = Path(sys.executable).with_name("eventstream")
+HERE = Path(__file__).parent
+
+
+class Entry(NamedTuple):
+    what: str
+    pid: int
+    partition: int
+    offset: int
+    key: str
+
+
+class Journal:
+    """What handlers did, in the order they did it, whichever process they ran in."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def entries(self):
+        if not self.path.exists():
+            return []
+        lines = [line.split() for line in self.path.read_text().splitlines()]
+        return [Entry(line[0], *map(int, line[1:4]), line[4]) for line in lines]
+
+    def ended(self):
+        return Counter((one.partition, one.offset) for one in self.entries() if one.what == "end")
+
+    def pids(self):
+        return {one.pid for one in self.entries()}
+
+    def assert_order(self, *, within_process=False):
+        """Events of a key began in order, each after the one before it had ended."""
+        running, newest = {}, {}
+        for one in self.entries():
+            lane = one.partition, one.key, one.pid if within_process else 0
+            if one.what == "begin":
+                assert running.setdefault(lane, None) is None, f"{one} beside {running[lane]}"
+                assert one.offset > newest.get(lane, -1), f"{one} after {newest[lane]}"
+                running[lane] = newest[lane] = one.offset
+            else:
+                assert running[lane] == one.offset
+                running[lane] = None
+
+
+class Processes:
+    """Starts `eventstream worker` on the journal's app; ends whatever is left at the end."""
+
+    def __init__(self, kafka, topic, group, folder):
+        self.journal = Journal(folder / "journal")
+        self._folder = folder
+        self._environment = {
+            **os.environ,
+            "JOURNAL": str(self.journal.path),
+            "TOPIC": topic,
+            "EVENTSTREAM_HOME": str(folder / "home"),
+            "EVENTSTREAM_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+            "EVENTSTREAM_GROUP": group,
+            "EVENTSTREAM_LOG_FORMAT": "json",
+        }
+        self._started = []
+
+    def start(self, *options, app="journal_app:app", command=None, **environment):
+        log = self._folder / f"log-{len(self._started)}"
+        program = command or [PROGRAM, "worker", app, *options]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                program, stderr=output, cwd=HERE, env={**self._environment, **environment}
+            )
+        self._started.append(process)
+        return Running(process, log)
+
+    def end_all(self):
+        for process in self._started:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for child in psutil.Process(process.pid).children():
+                    child.kill()
+            process.kill()
+            process.wait()
+
+
+class Running:
+    """One command, and the lines of its log."""
+
+    def __init__(self, process, log):
+        self.process = process
+        self.pid = process.pid
+        self._log = log
+
+    def lines(self, event=None):
+        found = []
+        for line in self._log.read_bytes().splitlines():
+            with contextlib.suppress(msgspec.DecodeError):
+                entry = msgspec.json.decode(line)
+                if event is None or entry["event"] == event:
+                    found.append(entry)
+        return found
+
+    def text(self):
+        return self._log.read_text()
+
+    def wait_for(self, event, count=1, timeout_s=20):
+        with contextlib.suppress(AssertionError):
+            wait_until(
+                lambda: len(self.lines(event)) >= count or self.process.poll() is not None,
+                timeout_s,
+                event,
+            )
+        assert len(self.lines(event)) >= count, f"no {event!r} in\n{self.text()}"
+        return self.lines(event)
+
+    def wait(self, timeout_s=20):
+        return self.process.wait(timeout_s)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def children(self):
+        return [child.pid for child in psutil.Process(self.pid).children()]

@@ -1,0 +1,323 @@
+import asyncio
+import threading
+import time
+
+import pytest
+from confluent_kafka import Message
+from workers import until
+
+from eventstream.log.received import runs_of
+from eventstream.worker.app import Subscription
+from eventstream.worker.retry import Backoff
+from eventstream.worker.slots import TURN_S, Slots
+
+SOON_S = 5
+
+
+def records(*keys, partition=0, start=0):
+    return [
+        Message(topic="t", partition=partition, offset=start + number, key=key, value=b"v")
+        for number, key in enumerate(keys)
+    ]
+
+
+class Working:
+    """Slots with one partition, and what their handler was called with."""
+
+    def __init__(self, handler, *keys, concurrency=4, order="key"):
+        self.ends_asked_for = []
+        subscription = Subscription("t", handler, concurrency, order)
+        self.slots = Slots(
+            subscription,
+            turn_ended=lambda: None,
+            gave_in=self.ends_asked_for.append,
+            backoff=Backoff(first_s=0.001, cap_s=0.002),
+        )
+        self.slots.assign(0)
+        for run in runs_of(records(*keys)):
+            self.slots.receive(run)
+
+    @property
+    def position(self):
+        return self.slots.progress[0].position
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        await self.slots.close()
+
+
+def test_handlers_of_one_key_follow_each_other_while_keys_run_side_by_side():
+    async def main():
+        running, most, log = set(), 0, []
+
+        async def handle(event):
+            nonlocal most
+            assert event.key not in running
+            running.add(event.key)
+            most = max(most, len(running))
+            await asyncio.sleep(0.002)
+            running.remove(event.key)
+            log.append((event.key, event.offset))
+
+        keys = [b"a", b"b", b"c", b"a", b"b", b"a"]
+        async with Working(handle, *keys) as working:
+            await until(lambda: working.slots.handled == len(keys), "it happens")
+            assert working.position == len(keys)
+        assert most == 3
+        for key in (b"a", b"b", b"c"):
+            offsets = [offset for one, offset in log if one == key]
+            assert offsets == sorted(offsets)
+
+    asyncio.run(main())
+
+
+def test_as_many_handlers_run_at_once_as_asked_for_and_no_more():
+    async def main():
+        running = most = 0
+        go = asyncio.Event()
+
+        async def handle(_event):
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await go.wait()
+            running -= 1
+
+        async with Working(handle, *[None] * 50, concurrency=7) as working:
+            await until(lambda: running == 7, "it happens")
+            go.set()
+            await until(lambda: working.slots.handled == 50, "it happens")
+        assert most == 7
+
+    asyncio.run(main())
+
+
+def test_handlers_that_never_suspend_leave_the_loop_its_turns():
+    async def main():
+        async def handle(_event):
+            time.sleep(TURN_S / 4)  # noqa: ASYNC251 - the loop is to be blocked
+
+        async with Working(handle, *[None] * 400) as working:
+            turns = 0
+            while working.slots.handled < 400:
+                await asyncio.sleep(0)
+                turns += 1
+            assert turns > 40
+
+    asyncio.run(main())
+
+
+def test_a_failed_event_is_tried_again_and_holds_its_position_and_its_lane():
+    async def main():
+        calls = []
+
+        async def handle(event):
+            calls.append(event.offset)
+            if event.offset == 0 and calls.count(0) < 4:
+                assert working.position == 0
+                raise RuntimeError("not yet")
+
+        async with Working(handle, b"bad", b"good", b"bad") as working:
+            await until(lambda: working.slots.handled == 3, "it happens")
+            assert working.position == 3
+            assert working.slots.counters.failed_attempts == 3
+            assert working.slots._attempts == {}
+        assert calls == [0, 1, 0, 0, 0, 2]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_a_handler_that_ends_the_process_does_not_finish_its_event(error):
+    async def main():
+        async def handle(event):
+            if event.key == b"bad":
+                raise error
+
+        async with Working(handle, b"bad", b"good") as working:
+            await until(lambda: working.ends_asked_for and working.slots.handled == 1, "it happens")
+            assert isinstance(working.ends_asked_for[0], error)
+            assert working.position == 0
+
+    asyncio.run(main())
+
+
+def test_a_handler_that_cancels_itself_has_failed():
+    async def main():
+        calls = []
+
+        async def handle(event):
+            calls.append(event.offset)
+            if len(calls) == 1:
+                asyncio.current_task().cancel()
+            await asyncio.sleep(0)
+
+        async with Working(handle, b"a", concurrency=1) as working:
+            await until(lambda: working.slots.handled == 1, "it happens")
+        assert calls == [0, 0]
+
+    asyncio.run(main())
+
+
+def test_a_leaving_partition_starts_nothing_more_and_tells_when_the_running_end():
+    async def main():
+        go, started = asyncio.Event(), []
+
+        async def handle(event):
+            started.append(event.offset)
+            await go.wait()
+
+        async with Working(handle, b"a", b"b", b"a", b"c", concurrency=2) as working:
+            await until(lambda: started == [0, 1], "it happens")
+            endings = working.slots.leave(0)
+            assert len(endings) == 2
+            go.set()
+            async with asyncio.timeout(SOON_S):
+                await asyncio.gather(*endings)
+            assert working.position == 2
+            assert working.slots.forget(0) == (4, 4)
+            assert working.slots.handled == 2
+        assert started == [0, 1]
+
+    asyncio.run(main())
+
+
+def test_what_still_runs_of_a_forgotten_partition_counts_for_nothing():
+    async def main():
+        cancelled = []
+
+        async def handle(event):
+            if event.partition == 0 and not cancelled:
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    cancelled.append(event.offset)
+
+        async with Working(handle, b"a", concurrency=1) as working:
+            await until(lambda: working.slots._slots[0].event is not None, "it happens")
+            working.slots.forget(0)
+            working.slots.assign(0)
+            for run in runs_of(records(b"a")):
+                working.slots.receive(run)
+            assert working.position == 0
+            await until(lambda: working.slots.handled == 1, "it happens")
+            assert working.position == 1
+            assert not working.slots._slots[0].task.cancelling()
+        assert cancelled == [0]
+
+    asyncio.run(main())
+
+
+def test_a_thread_that_ends_after_its_partition_left_finishes_nothing():
+    async def main():
+        go, ended = threading.Event(), threading.Event()
+
+        def handle(_event):
+            go.wait(SOON_S)
+            ended.set()
+
+        async with Working(handle, b"a", concurrency=1) as working:
+            await until(lambda: working.slots._slots[0].event is not None, "it happens")
+            working.slots.forget(0)
+            working.slots.assign(0)
+            for run in runs_of(records(b"b", start=0)):
+                working.slots.progress[0].receive(run.offsets, run.sizes)
+            go.set()
+            await until(ended.is_set, "it happens")
+            await asyncio.sleep(0)
+            assert working.position == 0
+
+    asyncio.run(main())
+
+
+def test_a_waiting_retry_is_forgotten_with_its_partition():
+    async def main():
+        calls = []
+
+        async def handle(event):
+            calls.append(event.key)
+            raise RuntimeError("never")
+
+        async with Working(handle, b"a") as working:
+            await until(lambda: calls, "it happens")
+            working.slots.forget(0)
+            seen = len(calls)
+            working.slots.assign(1)
+            for run in runs_of(records(b"other", partition=1)):
+                working.slots.receive(run)
+            await until(lambda: calls.count(b"other") > 3, "it happens")
+            assert calls.count(b"a") == seen
+            assert not any(event.partition == 0 for event in working.slots._attempts)
+
+    asyncio.run(main())
+
+
+def test_plain_functions_run_in_threads_and_so_do_several_at_once():
+    async def main():
+        barrier = threading.Barrier(3)
+        threads = set()
+
+        def handle(_event):
+            threads.add(threading.current_thread())
+            barrier.wait(SOON_S)
+
+        async with Working(handle, b"a", b"b", b"c") as working:
+            await until(lambda: working.slots.handled == 3, "it happens")
+        assert len(threads) == 3
+        assert threading.main_thread() not in threads
+
+    asyncio.run(main())
+
+
+def test_a_plain_function_that_returns_an_awaitable_has_it_awaited():
+    async def main():
+        awaited = []
+
+        async def later(event):
+            awaited.append(event.offset)
+
+        def plain(event):
+            return later(event)
+
+        async with Working(plain, b"a") as working:
+            await until(lambda: working.slots.handled == 1, "it happens")
+        assert awaited == [0]
+
+    asyncio.run(main())
+
+
+def test_a_callable_object_with_an_async_call_is_awaited_in_the_loop():
+    class Handler:
+        def __init__(self):
+            self.tasks = []
+
+        async def __call__(self, _event):
+            self.tasks.append(asyncio.current_task())
+
+    async def main():
+        handler = Handler()
+        async with Working(handler, b"a") as working:
+            await until(lambda: working.slots.handled == 1, "it happens")
+        assert handler.tasks[0] is not None
+
+    asyncio.run(main())
+
+
+def test_times_are_counted_by_how_long_attempts_took():
+    async def main():
+        async def handle(event):
+            if event.key == b"slow":
+                await asyncio.sleep(0.012)
+
+        async with Working(handle, b"quick", b"slow", b"quick") as working:
+            await until(lambda: working.slots.handled == 3, "it happens")
+            samples = {one.metric: one for one in working.slots.samples()}
+        seconds = samples["eventstream_worker_handler_seconds"]
+        assert seconds.counts[0] == 2
+        assert sum(seconds.counts) == 3
+        assert seconds.value >= 0.012
+        assert samples["eventstream_worker_events_handled_total"].value == 3
+
+    asyncio.run(main())

@@ -1,0 +1,66 @@
+"""Workers in the test's own loop, and what they are given to do."""
+
+import asyncio
+import contextlib
+import uuid
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from eventstream.settings import KafkaSettings, WorkerSettings
+from eventstream.worker.runner import Worker
+
+SOON_S = 20
+
+
+async def until(condition, what, timeout_s=SOON_S):
+    """Wait in the loop until a condition holds."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not condition():  # noqa: ASYNC110 - it looks from outside
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        raise AssertionError(f"{what}: not within {timeout_s} s") from None
+
+
+def new_group():
+    return f"group-{uuid.uuid4().hex[:8]}"
+
+
+def reach(kafka, **options):
+    """Settings to reach the test's Kafka; options are the client's, with _ for the dot."""
+    pairs = tuple(f"{name.replace('_', '.')}={value}" for name, value in options.items())
+    return KafkaSettings(bootstrap_servers=kafka.bootstrap_servers, kafka_option=pairs)
+
+
+@contextlib.asynccontextmanager
+async def working(app, kafka, group, **settings):
+    """Run a worker while the body runs, stop it, and wait until it has stopped."""
+    reached = settings.pop("reached", None) or reach(kafka)
+    worker = Worker(app, reached, WorkerSettings(group=group, **settings))
+    running = asyncio.create_task(worker.run())
+    try:
+        await until(lambda: worker._is_ready or running.done(), "the worker is ready")
+        yield worker
+    finally:
+        worker.stop()
+        await running
+
+
+def publish(kafka, topic, records, partition=None):
+    """Write (key, value) pairs, keys partitioned as every producer of ours does."""
+    producer = Producer(
+        {"bootstrap.servers": kafka.bootstrap_servers, "partitioner": "murmur2_random"}
+    )
+    for key, value in records:
+        where = {} if partition is None else {"partition": partition}
+        producer.produce(topic, value, key, **where)
+    assert producer.flush(SOON_S) == 0
+
+
+def committed(kafka, group, topic, partitions=1):
+    """Sum of the positions that a group has committed."""
+    client = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": group})
+    places = [TopicPartition(topic, number) for number in range(partitions)]
+    found = client.committed(places, timeout=SOON_S)
+    client.close()
+    return sum(max(0, place.offset) for place in found)
