@@ -33,12 +33,13 @@ bench: .venv/.ready ## Measure this machine against the budgets in docs/performa
 docs: .venv/.ready ## Write docs/reference.md anew from the declarations
 	@$(BIN)/python -m eventstream.cli.reference > docs/reference.md
 
-lock: .venv/.ready ## Resolve the dependencies anew, with hashes
+lock: .venv/.ready ## Resolve the dependencies anew, Python's and Java's, with hashes
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --all-extras --group dev pyproject.toml -o requirements/dev.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --all-extras pyproject.toml -c requirements/dev.txt \
 		-o requirements/run.txt
+	@$(BIN)/python -m eventstream.local.lock
 
 clean: ## Remove the environment and every cache in this folder
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

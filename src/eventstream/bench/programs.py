@@ -16,7 +16,9 @@ import msgspec
 import psutil
 
 from eventstream.errors import LocalServerError
+from eventstream.local import training
 from eventstream.local.kafka import LocalKafka
+from eventstream.local.progress import Terminal
 from eventstream.log.admin import Admin
 from eventstream.settings import BrokerSettings, HomeSettings, KafkaSettings
 
@@ -124,6 +126,7 @@ def measured_kafka(bootstrap_servers: str | None, home: HomeSettings) -> Iterato
         yield KafkaSettings(bootstrap_servers=bootstrap_servers)
         return
     with tempfile.TemporaryDirectory(prefix="eventstream-bench-") as folder:
+        training.train(home, Terminal())
         local = HomeSettings(home=Path(folder), cache=home.cache)
         with LocalKafka(local, BrokerSettings(broker_port=0)) as kafka:
             yield KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)

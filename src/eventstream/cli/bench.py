@@ -42,7 +42,6 @@ def pipeline(
 
     Exits 1 if anything was.
 
-    \b
     Example:
       eventstream bench pipeline --rate 10000 --seconds 30 --json pipeline.json
     """

@@ -22,7 +22,6 @@ def gateway(
 
     Stops on SIGTERM or Ctrl-C once every request it took is answered.
 
-    \b
     Examples:
       eventstream gateway
       eventstream gateway --port 9000 --bootstrap-servers kafka-1:9092,kafka-2:9092

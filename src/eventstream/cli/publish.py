@@ -51,7 +51,6 @@ def publish(
     Each line is one event's value, as it is. Exits 1 if an event was not acknowledged. Ctrl-C
     stops reading, waits for what was sent, and reports.
 
-    \b
     Examples:
       eventstream publish orders orders.ndjson --key-from /customer/id
       tail -f app.log | eventstream publish logs -

@@ -51,7 +51,6 @@ def up(
 ) -> None:
     r"""Start Kafka, the gateway and a worker; Ctrl-C stops them in order.
 
-    \b
     Examples:
       eventstream up
       eventstream up shop.handlers:app --processes 2 --detach

@@ -16,7 +16,7 @@ import msgspec
 import psutil
 
 from eventstream.errors import LocalServerError
-from eventstream.local import process
+from eventstream.local import process, training
 from eventstream.local.failures import last_words
 from eventstream.local.kafka import LocalKafka
 from eventstream.log.admin import Admin
@@ -130,6 +130,7 @@ class Stack:
             self._wait(worker, lambda: b"worker ready" in _read(worker.log))
         self._wait(gateway, lambda: _answers(f"{self.url}/readyz"))
         self._note(ready=True)
+        training.begin_if_due(self._home)
 
     def _launch(self, name: str, where: str, arguments: list[str]) -> Service:
         folder = self._home.home / "logs"
