@@ -23,7 +23,13 @@ from eventstream.errors import LocalServerError
 from eventstream.log.bulk import BulkProducer
 from eventstream.log.plain import drain
 from eventstream.observe import metrics
-from eventstream.settings import BulkProducerSettings, KafkaSettings, WorkerSettings
+from eventstream.observe.logs import configure_logging
+from eventstream.settings import (
+    BulkProducerSettings,
+    KafkaSettings,
+    LogSettings,
+    WorkerSettings,
+)
 from eventstream.worker.app import App
 from eventstream.worker.runner import Worker
 
@@ -101,7 +107,8 @@ def _handled(worker: Worker) -> int:
 
 
 def main() -> None:
-    """Run one measurement."""
+    """Run one measurement, as a worker process would: with its log and its collector."""
+    configure_logging(LogSettings(log_level="warning"))
     bootstrap_servers, topic, count, what = sys.argv[1:]
     kafka = KafkaSettings(bootstrap_servers=bootstrap_servers)
     if what == "plain":

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Bound:
@@ -30,7 +34,15 @@ class Bound:
     @property
     def is_pressed(self) -> bool:
         """Whether half of the bound or more is taken."""
-        return 2 * self.events >= self._most_events or 2 * self.bytes >= self._most_bytes
+        return self._is_taken(0.5)
+
+    @property
+    def is_nearly_full(self) -> bool:
+        """Whether more than three quarters of the bound are taken."""
+        return self._is_taken(0.75)
+
+    def _is_taken(self, part: float) -> bool:
+        return self.events >= part * self._most_events or self.bytes >= part * self._most_bytes
 
     def take(self, events: int, size: int) -> None:
         """Count what was read."""
@@ -46,17 +58,15 @@ class Bound:
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """End every `wait` now."""
+        """Have a `wait` look at its condition now."""
         with self._changed:
             self._changed.notify_all()
 
-    def wait(self, timeout_s: float, *, until_half: bool = False) -> None:
-        """Block the calling thread until there is room, somebody wakes it, or time is up.
+    def wait(self, timeout_s: float, until: Callable[[], bool]) -> bool:
+        """Block the calling thread until a condition holds; it is looked at when anything changes.
 
-        Args:
-            timeout_s: The longest to wait, in seconds.
-            until_half: Wait until half of the bound is free.
+        Returns:
+            Whether it holds; False when time is up.
         """
         with self._changed:
-            if self.is_pressed if until_half else not self.room:
-                self._changed.wait(timeout_s)
+            return self._changed.wait_for(until, timeout_s)

@@ -4,9 +4,10 @@ The thread owns the Kafka consumer, whose calls exclude each other: it polls, co
 resumes, and runs the rebalance callbacks. It hands each batch to the loop with one call, and asks
 the loop to finish what it runs before partitions move away. The loop wishes for commits.
 
-At the bound the thread waits for room. Pausing throws away what the client has fetched ahead and
-fetches it again later, so a partition is paused only when no room came for `PAUSE_AFTER_S`; from
-then on the client is polled that often for the group's sake, until half of the bound is free.
+At the bound the thread waits for room. Pausing throws away what the client has fetched ahead, and
+the client takes up to a second to fetch again, so partitions are paused only when no room came for
+`PAUSE_AFTER_S`. From then on the client is polled for the group's sake, until a quarter of the
+bound is free.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ import structlog
 from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from eventstream.errors import EventstreamError, InvalidSetting, NotAuthorized
+from eventstream.errors import EventstreamError, InvalidSetting, KafkaUnavailable, NotAuthorized
 from eventstream.log.commits import Commits, as_kafkas, commit_now
-from eventstream.log.consumer_options import consumer_options
+from eventstream.log.consumer_options import consumer_options, refuses_protocol
 from eventstream.log.faults import translate
 from eventstream.log.received import runs_of
 
@@ -40,14 +41,11 @@ log = structlog.get_logger(__name__)
 BATCH_EVENTS = 2_000
 POLL_INTERVAL_S = 0.1
 WORKING_POLL_INTERVAL_S = 0.01
-PAUSE_AFTER_S = 0.1
-END_OFFSETS_INTERVAL_S = 1.0
+PAUSE_AFTER_S = 2.0
+LOOK_INTERVAL_S = 1.0
 GIVE_UP_MARGIN_S = 5.0
 LOOKUP_TIMEOUT_S = 5.0
 TELL_AGAIN_S = 60.0
-_NOT_BY_THIS_BROKER = frozenset(
-    {KafkaError.UNSUPPORTED_VERSION, KafkaError._UNSUPPORTED_FEATURE},
-)
 
 
 class Consumer:
@@ -83,11 +81,13 @@ class Consumer:
         self._consumer = self._connect()
         self._thread = threading.Thread(target=self._run, name="kafka-consumer", daemon=True)
         self._ends: dict[Partition, int] = {}
-        self._ends_due = 0.0
+        self._look_due = 0.0
+        self._topics_due = 0.0
         self._loop: asyncio.AbstractEventLoop
         self._ended: asyncio.Event
         self._stopping = False
         self._paused = False
+        self._full_since = 0.0
         self._tell_again: dict[str, float] = {}
         self._fatal: EventstreamError | None = None
         self._protocol_refused = False
@@ -122,6 +122,7 @@ class Consumer:
     # Everything below runs in the thread.
 
     def _run(self) -> None:
+        self._topics_due = time.monotonic() + LOOK_INTERVAL_S
         try:
             self._subscribe()
             while not self._stopping and self._fatal is None:
@@ -145,11 +146,6 @@ class Consumer:
             on_revoke=_guarded(self._on_revoke),
             on_lost=_guarded(self._on_lost),
         )
-        for topic in self._topics:
-            with contextlib.suppress(KafkaException):
-                error = self._consumer.list_topics(topic, LOOKUP_TIMEOUT_S).topics[topic].error
-                if error is not None:
-                    self._judge(error, topic)
 
     def _fall_back(self) -> None:
         log.info("this Kafka has no KIP-848 groups; joining by the classic protocol")
@@ -162,32 +158,42 @@ class Consumer:
         bound = self._bound
         if self.commits.is_wished:
             self.commits.grant(self._consumer)
-        if time.monotonic() >= self._ends_due:
-            self._look_at_ends()
+        if time.monotonic() >= self._look_due:
+            self._look_around()
         if self._is_at_the_bound():
-            bound.wait(PAUSE_AFTER_S, until_half=self._paused)
-            if not self.commits.is_wished and self._is_at_the_bound():
-                self._stay_at_the_bound()
+            self._stay_at_the_bound()
             return
-        if self._paused:
-            self._consumer.resume(self._consumer.assignment())
-            self._paused = False
+        self._leave_the_bound()
         message = self._consumer.poll(WORKING_POLL_INTERVAL_S if bound.events else POLL_INTERVAL_S)
         if message is not None:
             more = self._consumer.consume(min(bound.room, BATCH_EVENTS) - 1, 0)
             self._hand_over([message, *more])
 
     def _is_at_the_bound(self) -> bool:
-        return self._bound.is_pressed if self._paused else not self._bound.room
+        return self._bound.is_nearly_full if self._paused else not self._bound.room
 
     def _stay_at_the_bound(self) -> None:
-        """Pause, and serve the group; a partition assigned meanwhile delivers, so pause again."""
+        now = time.monotonic()
+        self._full_since = self._full_since or now
+        wait_s = POLL_INTERVAL_S if self._paused else self._full_since + PAUSE_AFTER_S - now
+        if self._bound.wait(wait_s, self._has_something_to_do):
+            return
         if not self._paused:
             self._pause()
         message = self._consumer.poll(0)
         if message is not None:
+            # It was on its way, or of a partition that was assigned after the pause.
             self._pause()
             self._hand_over([message])
+
+    def _has_something_to_do(self) -> bool:
+        return self._stopping or self.commits.is_wished or not self._is_at_the_bound()
+
+    def _leave_the_bound(self) -> None:
+        self._full_since = 0.0
+        if self._paused:
+            self._consumer.resume(self._consumer.assignment())
+            self._paused = False
 
     def _pause(self) -> None:
         self._consumer.pause(self._consumer.assignment())
@@ -208,13 +214,22 @@ class Consumer:
 
     def _judge(self, error: KafkaError, topic: str = "") -> None:
         ours = translate(error, topic)
-        if error.code() in _NOT_BY_THIS_BROKER and self._protocol == "consumer":
+        is_fatal = error.fatal() or error.code() == KafkaError._FATAL
+        if is_fatal and self._protocol == "consumer" and refuses_protocol(error):
             self._protocol_refused = True
-        elif error.fatal() or isinstance(ours, NotAuthorized):
+        elif is_fatal or isinstance(ours, NotAuthorized):
             self._fatal = ours
-        elif time.monotonic() >= self._tell_again.get(str(ours), 0.0):
-            self._tell_again[str(ours)] = time.monotonic() + TELL_AGAIN_S
-            log.warning("Kafka reports a problem", problem=str(ours))
+        else:
+            self._tell(ours)
+
+    def _tell(self, problem: EventstreamError) -> None:
+        """Log a problem that passes by itself, not more often than every `TELL_AGAIN_S`."""
+        now = time.monotonic()
+        if isinstance(problem, KafkaUnavailable):
+            self._topics_due = now + TELL_AGAIN_S
+        if now >= self._tell_again.get(str(problem), 0.0):
+            self._tell_again[str(problem)] = now + TELL_AGAIN_S
+            log.warning("Kafka reports a problem", problem=str(problem))
 
     def _on_assign(self, partitions: Sequence[Partition]) -> None:
         if partitions:
@@ -244,14 +259,23 @@ class Consumer:
         self.commits.drop()
         self._loop.call_soon_threadsafe(self._listener.lost, partitions)
 
-    def _look_at_ends(self) -> None:
-        self._ends_due = time.monotonic() + END_OFFSETS_INTERVAL_S
+    def _look_around(self) -> None:
+        """Note where partitions end, and say which topics are missing; KIP-848 does not."""
+        self._look_due = time.monotonic() + LOOK_INTERVAL_S
+        assigned = self._consumer.assignment()
         ends = {}
-        for one in self._consumer.assignment():
+        for one in assigned:
             with contextlib.suppress(KafkaException):
                 _, end = self._consumer.get_watermark_offsets(one, cached=True)
                 ends[one.topic, one.partition] = end
         self._ends = ends
+        if time.monotonic() >= self._topics_due:
+            self._topics_due = time.monotonic() + TELL_AGAIN_S
+            for topic in {*self._topics}.difference(one.topic for one in assigned):
+                with contextlib.suppress(KafkaException):
+                    error = self._consumer.list_topics(topic, LOOKUP_TIMEOUT_S).topics[topic].error
+                    if error is not None:
+                        self._judge(error, topic)
 
 
 def _guarded(

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from confluent_kafka import KafkaError
+
 if TYPE_CHECKING:
     from eventstream.settings import KafkaSettings, WorkerSettings
+
+# The client tells a broker's refusal of KIP-848 within the text of a fatal error.
+_REFUSALS = tuple(
+    KafkaError(code).str()
+    for code in (KafkaError.UNSUPPORTED_VERSION, KafkaError._UNSUPPORTED_FEATURE)
+)
+
+
+def refuses_protocol(error: KafkaError) -> bool:
+    """Whether a fatal error says that the broker does not know the group protocol `consumer`."""
+    return any(refusal in error.str() for refusal in _REFUSALS)
 
 
 def consumer_options(

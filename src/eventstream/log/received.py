@@ -31,13 +31,13 @@ class Received(Event):
 
     behind: Received | None
 
-    def __init__(self, message: Any, topic: str) -> None:
+    def __init__(self, message: Any, topic: str, partition: int, offset: int) -> None:
         self._message = message
         self.topic = topic
+        self.partition = partition
+        self.offset = offset
         self.key = message.key()
         self.value = message.value()
-        self.partition = message.partition()
-        self.offset = message.offset()
 
     @property
     def headers(self) -> Headers:  # type: ignore[override]
@@ -83,10 +83,6 @@ def runs_of(messages: Sequence[Message], only_topic: str | None = None) -> Itera
         end = start + len(list(same))
         run = messages[start:end]
         start = end
-        yield Run(
-            only_topic,
-            partition,
-            list(map(Received, run, repeat(only_topic))),
-            list(map(_offset, run)),
-            list(map(len, run)),
-        )
+        offsets = list(map(_offset, run))
+        events = list(map(Received, run, repeat(only_topic), repeat(partition), offsets))
+        yield Run(only_topic, partition, events, offsets, list(map(len, run)))

@@ -99,9 +99,9 @@ class PartitionLanes(NoLanes[Item]):
 
     def done(self, event: Item) -> None:
         """Finish a taken event; the next of its partition becomes ready."""
-        if self._last.get(event.partition) is event:
+        if self._last[event.partition] is event:
             del self._last[event.partition]
-        elif event.partition in self._last:
+        else:
             self.ready.append(event.behind)
             event.behind = None
 
@@ -140,9 +140,9 @@ class KeyLanes(NoLanes[Item]):
     def done(self, event: Item) -> None:
         """Finish a taken event; the next of its key becomes ready."""
         key = event.key
-        last_of = self._last.get(event.partition)
-        if key is None or last_of is None:
+        if key is None:
             return
+        last_of = self._last[event.partition]
         if last_of[key] is event:
             del last_of[key]
         else:

@@ -95,12 +95,19 @@ def run(job: Job, link: socket.socket | None = None) -> None:
         EventstreamError: The app cannot be found, or work cannot go on.
     """
     app = load_app(job.app)
-    # Millions of short-lived events would have the collector look at the same objects again and
-    # again: what is here by now stays, and young ones may be many.
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 20, 50)
+    calm_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(Worker(app, job.kafka, job.worker), job, link))
+
+
+def calm_collector() -> None:
+    """Keep the cyclic collector from looking at the same objects again and again.
+
+    Millions of events come and go without cycles: what is here by now stays out of its sight, and
+    young objects may be many before it looks.
+    """
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 20, 50)
 
 
 def leave_lingering_threads(status: int) -> None:

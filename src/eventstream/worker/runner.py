@@ -126,13 +126,7 @@ class Worker:
 
     async def give_up(self, partitions: Sequence[Partition]) -> Positions:
         """Finish what runs of these partitions, up to the drain timeout, and forget the rest."""
-        running = [
-            ending
-            for topic, partition in partitions
-            for ending in self._slots[topic].leave(partition)
-        ]
-        if running:
-            await asyncio.wait(running, timeout=self._settings.drain_timeout_s)
+        await self._finish(partitions)
         positions = self._progressed(partitions)
         self.lost(partitions)
         return positions
@@ -171,13 +165,22 @@ class Worker:
         self.assigned({where: -1})
 
     async def _leave(self) -> None:
-        for slots in self._slots.values():
-            slots.take_nothing_more()
-        wait_s = self._settings.drain_timeout_s + LEAVE_TIMEOUT_S
+        leaving = self._loop.create_task(self._consumer.stop())
+        await self._finish(self._owned())
         try:
-            await asyncio.wait_for(self._consumer.stop(), wait_s)
+            await asyncio.wait_for(leaving, LEAVE_TIMEOUT_S)
         except TimeoutError:
             log.warning("left without Kafka's answer; what was not committed comes again")
+
+    async def _finish(self, partitions: Sequence[Partition]) -> None:
+        """Start nothing more of these partitions; wait for what runs, up to the drain timeout."""
+        endings = [
+            ending
+            for topic, partition in partitions
+            for ending in self._slots[topic].leave(partition)
+        ]
+        if endings:
+            await asyncio.wait(endings, timeout=self._settings.drain_timeout_s)
 
     def _turn_ended(self) -> None:
         if self._bound.is_pressed and self._loop.time() >= self._no_commit_before:
@@ -194,17 +197,18 @@ class Worker:
             if self._commit_timer is not None:
                 self._commit_timer.cancel()
                 self._commit_timer = None
-            if not went_well:
-                self._no_commit_before = self._loop.time() + COMMIT_RETRY_S
-                self._commit_later(COMMIT_RETRY_S)
-            elif self._bound.events:
-                self._no_commit_before = self._loop.time() + PRESSED_COMMIT_INTERVAL_S
-                self._commit_later(self._settings.commit_interval_s)
+            pause_s = PRESSED_COMMIT_INTERVAL_S if went_well else COMMIT_RETRY_S
+            self._no_commit_before = self._loop.time() + pause_s
+            if self._bound.events:
+                interval_s = self._settings.commit_interval_s
+                if not went_well:
+                    interval_s = COMMIT_RETRY_S
+                elif self._bound.is_pressed:
+                    interval_s = min(interval_s, PRESSED_COMMIT_INTERVAL_S)
+                self._commit_later(interval_s)
 
     async def _commit(self) -> bool:
-        positions = self._progressed(
-            [(topic, number) for topic, slots in self._slots.items() for number in slots.progress]
-        )
+        positions = self._progressed(self._owned())
         if not positions:
             return True
         progress = {where: self._slots[where[0]].progress[where[1]] for where in positions}
@@ -216,6 +220,9 @@ class Worker:
         for where, position in committed.items():
             self._bound.release(*progress[where].settle(position))
         return len(committed) == len(positions)
+
+    def _owned(self) -> list[Partition]:
+        return [(topic, each) for topic, slots in self._slots.items() for each in slots.progress]
 
     def _progressed(self, partitions: Sequence[Partition]) -> Positions:
         found = {}

@@ -118,11 +118,6 @@ class Slots:
         self.counters.forgotten += progress.unfinished
         return progress.give_up()
 
-    def take_nothing_more(self) -> None:
-        """Start no event any more; those that run go on."""
-        for partition in self.progress:
-            self._lanes.revoke(partition)
-
     def leave(self, partition: int) -> list[asyncio.Future[None]]:
         """Start nothing more of a partition.
 
