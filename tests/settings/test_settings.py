@@ -41,7 +41,6 @@ def test_overrides_win_over_the_environment():
     [
         (GatewaySettings, {"EVENTSTREAM_PORT": "x"}, "EVENTSTREAM_PORT is 'x'"),
         (GatewaySettings, {"EVENTSTREAM_PORT": "70000"}, "--port is 70000, but the most"),
-        (GatewaySettings, {"EVENTSTREAM_WORKERS": "0"}, "--workers is 0, but the least"),
         (GatewaySettings, {"EVENTSTREAM_FAST_LANE": "maybe"}, "write true or false"),
         (LogSettings, {"EVENTSTREAM_LOG_LEVEL": "loud"}, "choose one of debug, info"),
     ],
