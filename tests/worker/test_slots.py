@@ -34,14 +34,16 @@ class Working:
             backoff=Backoff(first_s=0.001, cap_s=0.002),
         )
         self.slots.assign(0)
-        for run in runs_of(records(*keys)):
-            self.slots.receive(run)
+        self._keys = keys
 
     @property
     def position(self):
         return self.slots.progress[0].position
 
     async def __aenter__(self):
+        await until(lambda: len(self.slots._idle) == len(self.slots._slots), "all slots rest")
+        for run in runs_of(records(*self._keys)):
+            self.slots.receive(run)
         return self
 
     async def __aexit__(self, *_):
@@ -156,6 +158,7 @@ def test_a_handler_that_cancels_itself_has_failed():
 
         async with Working(handle, b"a", concurrency=1) as working:
             await until(lambda: working.slots.handled == 1, "it happens")
+            assert not working.slots._slots[0].task.cancelling()
         assert calls == [0, 0]
 
     asyncio.run(main())

@@ -76,7 +76,6 @@ class Slots:
         self._threads = ThreadPoolExecutor(subscription.concurrency, subscription.topic)
         self._handle = awaitable_handler(subscription.handler, self._threads)
         self._attempts: dict[Received, int] = {}
-        self._timers: dict[Received, asyncio.TimerHandle] = {}
         self._idle: list[_Slot] = []
         self._slots = [_Slot() for _ in range(subscription.concurrency)]
         self._turn_ends = 0.0
@@ -127,8 +126,6 @@ class Slots:
         self._lanes.revoke(partition)
         for event in [event for event in self._attempts if event.partition == partition]:
             del self._attempts[event]
-            if event in self._timers:
-                self._timers.pop(event).cancel()
         endings = []
         for slot in self._slots:
             if slot.event is not None and slot.event.partition == partition:
@@ -164,7 +161,7 @@ class Slots:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _wake(self) -> None:
-        if self._idle and self._lanes.ready:
+        if self._idle and self._lanes.ready and not self._closing:
             self._idle.pop().woken.set_result(None)
 
     async def _run(self, slot: _Slot) -> None:
@@ -266,10 +263,9 @@ class Slots:
         )
         self._attempts[event] = attempt
         self._lanes.retry_later(event)
-        self._timers[event] = self._loop.call_later(delay_s, self._try_again, event)
+        self._loop.call_later(delay_s, self._try_again, event)
 
     def _try_again(self, event: Received) -> None:
-        del self._timers[event]
         self._lanes.ready_again(event)
         self._wake()
 
