@@ -146,6 +146,18 @@ def test_a_handler_that_ends_the_process_does_not_finish_its_event(error):
     asyncio.run(main())
 
 
+def test_a_slot_that_fails_by_itself_stops_the_worker():
+    async def main():
+        async def handle(event):
+            working.slots.progress[0].done(event.offset)
+
+        async with Working(handle, b"a") as working:
+            await until(lambda: working.ends_asked_for, "the worker is told")
+            assert isinstance(working.ends_asked_for[0], KeyError)
+
+    asyncio.run(main())
+
+
 def test_a_handler_that_cancels_itself_has_failed():
     async def main():
         calls = []

@@ -44,6 +44,7 @@ async def working(app, kafka, group, **settings):
     finally:
         worker.stop()
         await running
+        assert (worker._bound.events, worker._bound.bytes) == (0, 0), "everything was let go"
 
 
 def publish(kafka, topic, records, partition=None):

@@ -31,6 +31,7 @@ from eventstream.settings import (
     WorkerSettings,
 )
 from eventstream.worker.app import App
+from eventstream.worker.process import calm_collector
 from eventstream.worker.runner import Worker
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def _handled(worker: Worker) -> int:
 def main() -> None:
     """Run one measurement, as a worker process would: with its log and its collector."""
     configure_logging(LogSettings(log_level="warning"))
+    calm_collector()
     bootstrap_servers, topic, count, what = sys.argv[1:]
     kafka = KafkaSettings(bootstrap_servers=bootstrap_servers)
     if what == "plain":

@@ -75,29 +75,29 @@ def main() -> None:
         line += received
     job = Job.decode(line)
     configure_logging(job.logs)
-    status = 0
-    try:
-        run(job, link)
-    except InvalidSetting as error:
-        log.error(str(error))  # noqa: TRY400 - a sentence for a person, not a bug
-        status = MISCONFIGURED
-    except EventstreamError as error:
-        log.error("worker failed", reason=str(error))  # noqa: TRY400
-        status = 1
+    status = run(job, link)
     leave_lingering_threads(status)
     sys.exit(status)
 
 
-def run(job: Job, link: socket.socket | None = None) -> None:
+def run(job: Job, link: socket.socket | None = None) -> int:
     """Work until a signal, or until the supervisor at the other end of `link` is gone.
 
-    Raises:
-        EventstreamError: The app cannot be found, or work cannot go on.
+    Returns:
+        The exit status: 0 if all ended well; what did not is logged as a sentence.
     """
-    app = load_app(job.app)
-    calm_collector()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(Worker(app, job.kafka, job.worker), job, link))
+    try:
+        app = load_app(job.app)
+        calm_collector()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_work(Worker(app, job.kafka, job.worker), job, link))
+    except InvalidSetting as error:
+        log.error(str(error))  # noqa: TRY400 - a sentence for a person, not a bug
+        return MISCONFIGURED
+    except EventstreamError as error:
+        log.error(str(error))  # noqa: TRY400
+        return 1
+    return 0
 
 
 def calm_collector() -> None:

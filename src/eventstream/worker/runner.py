@@ -7,6 +7,7 @@ the group; each is a call in this loop, so nothing is locked.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import structlog
@@ -74,12 +75,15 @@ class Worker:
             self._slots[subscription.topic] = Slots(subscription, self._turn_ended, self._gave_in)
         self._consumer.start()
         committing = self._loop.create_task(self._commit_when_due())
+        committing.add_done_callback(lambda _: self.stop())
         try:
             await self._stop_asked.wait()
             await self._leave()
         finally:
             committing.cancel()
             await asyncio.gather(*(slots.close() for slots in self._slots.values()))
+        with contextlib.suppress(asyncio.CancelledError):
+            await committing
         if self._failure is not None:
             raise self._failure
 
@@ -147,7 +151,7 @@ class Worker:
     def _gave_in(self, error: BaseException) -> None:
         self.failed(
             Permanent(
-                f"A handler raised {type(error).__name__}, which ends the process;"
+                f"{type(error).__name__} in a handler ended the worker;"
                 " its event is not done and comes again."
             )
         )

@@ -82,6 +82,7 @@ class Slots:
         self._closing = False
         for slot in self._slots:
             slot.task = self._loop.create_task(self._run(slot))
+            slot.task.add_done_callback(self._slot_ended)
 
     def assign(self, partition: int, committed: int = -1) -> None:
         """Begin to take events of a partition, from the position committed last; -1 for none."""
@@ -159,6 +160,13 @@ class Slots:
             slot.task.cancel()
         await asyncio.gather(*(slot.task for slot in self._slots), return_exceptions=True)
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _slot_ended(self, task: asyncio.Task[None]) -> None:
+        """Stop the worker when a slot ends by itself: a bug must not take slots away in silence."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._closing:
+            log.error("a slot failed", topic=self.subscription.topic, exc_info=error)
+            self._gave_in(error)
 
     def _wake(self) -> None:
         if self._idle and self._lanes.ready and not self._closing:

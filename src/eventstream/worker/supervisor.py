@@ -42,15 +42,14 @@ def serve(job: Job) -> int:
     """Run a worker until a signal; return the exit status: 0 if everything ended well.
 
     Raises:
-        EventstreamError: The app cannot be found, or work cannot go on.
+        InvalidSetting: The port of the metrics is taken.
     """
     with contextlib.ExitStack() as stack:
         if job.worker.metrics_port is not None:
             stack.enter_context(serve_metrics(job.home, job.worker.metrics_port))
         if job.worker.processes > 1:
             return asyncio.run(Supervisor(job).run())
-        run(job)
-        return 0
+        return run(job)
 
 
 class Supervisor:
@@ -69,7 +68,6 @@ class Supervisor:
         self._silence_s = silence_s
         self._backoff = backoff or Backoff(first_s=0.5)
         self._running: set[_Process] = set()
-        self._signals = 0
         self._stopping = asyncio.Event()
         self._status = 0
 
@@ -77,13 +75,14 @@ class Supervisor:
         """Run the processes until a signal; return the exit status: 0 if all ended well."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_signal)
+            loop.add_signal_handler(number, self._on_signal, number)
         numbers = range(1, self._job.worker.processes + 1)
         await asyncio.gather(*(self._keep(number) for number in numbers))
         return self._status
 
-    def _on_signal(self) -> None:
-        self._signals += 1
+    def _on_signal(self, number: int) -> None:
+        if self._stopping.is_set():
+            self._status = 128 + number
         self._stop()
 
     def _stop(self) -> None:
@@ -142,9 +141,9 @@ class Supervisor:
         return why or process.ending
 
     def _note_end(self, process: _Process, number: int) -> None:
-        ended_as_told = process.status == 0 or self._signals > 1
-        if not ended_as_told and process.status != -signal.SIGTERM:
-            self._status = self._status or 1
+        was_early = process.status == -signal.SIGTERM
+        if process.status and not was_early and not self._status:
+            self._status = 1
             log.error(
                 "worker process did not end well",
                 process=number,
