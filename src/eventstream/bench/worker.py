@@ -114,9 +114,9 @@ def main() -> None:
     bootstrap_servers, topic, count, what = sys.argv[1:]
     kafka = KafkaSettings(bootstrap_servers=bootstrap_servers)
     if what == "plain":
-        print(int(count) / drain(kafka, topic, PARTITIONS, int(count)))  # noqa: T201
+        print(int(count) / drain(kafka, topic, PARTITIONS, int(count)))
     else:
-        print(uvloop.run(_handle_all(kafka, topic, int(count))))  # noqa: T201
+        print(uvloop.run(_handle_all(kafka, topic, int(count))))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ EXPONENT = 1.0
 def zipf_keys(count: int, keys: int = KEYS, exponent: float = EXPONENT, seed: int = 7) -> list[int]:
     """Draw keys: the share of key n is in proportion to 1 / (n + 1) ** exponent."""
     weights = list(accumulate(1 / (rank + 1) ** exponent for rank in range(keys)))
-    return random.Random(seed).choices(range(keys), cum_weights=weights, k=count)  # noqa: S311
+    return random.Random(seed).choices(range(keys), cum_weights=weights, k=count)
 
 
 def value_of(number: int, intended_ns: int, size: int) -> bytes:

@@ -45,8 +45,8 @@ def pipeline(
     Example:
       eventstream bench pipeline --rate 10000 --seconds 30 --json pipeline.json
     """
-    from eventstream.bench.pipeline import run_pipeline  # noqa: PLC0415 - keeps --help quick
-    from eventstream.bench.programs import measured_kafka  # noqa: PLC0415
+    from eventstream.bench.pipeline import run_pipeline
+    from eventstream.bench.programs import measured_kafka
 
     with measured_kafka(servers, home) as kafka:
         report = run_pipeline(kafka, rate=rate, seconds=seconds, connections=connections)
@@ -77,8 +77,8 @@ def gateway(
     target: Target = None,
 ) -> None:
     """CPU per acknowledged publish of the fast lane and of the ASGI routes, closed loop."""
-    from eventstream.bench.gateway import run_gateway  # noqa: PLC0415
-    from eventstream.bench.programs import measured_kafka  # noqa: PLC0415
+    from eventstream.bench.gateway import run_gateway
+    from eventstream.bench.programs import measured_kafka
 
     with measured_kafka(servers, home) as kafka:
         report = run_gateway(
@@ -107,8 +107,8 @@ def publish(
     target: Target = None,
 ) -> None:
     """`eventstream publish` beside Kafka's own kafka-producer-perf-test."""
-    from eventstream.bench.programs import measured_kafka  # noqa: PLC0415
-    from eventstream.bench.publish import run_publish  # noqa: PLC0415
+    from eventstream.bench.programs import measured_kafka
+    from eventstream.bench.publish import run_publish
 
     with measured_kafka(servers, home) as kafka:
         report = run_publish(kafka, home, count=count, size=size, rounds=rounds)
@@ -128,8 +128,8 @@ def worker(
     target: Target = None,
 ) -> None:
     """No-op handlers by key beside plain consume(), keys by Zipf's law."""
-    from eventstream.bench.programs import measured_kafka  # noqa: PLC0415
-    from eventstream.bench.worker import run_worker  # noqa: PLC0415
+    from eventstream.bench.programs import measured_kafka
+    from eventstream.bench.worker import run_worker
 
     with measured_kafka(servers, home) as kafka:
         report = run_worker(kafka, count=count, rounds=rounds)

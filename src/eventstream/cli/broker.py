@@ -28,9 +28,9 @@ def start(home: HomeSettings, broker: BrokerSettings, as_json: Json = False) -> 
       eventstream broker start --brokers 3
       eventstream broker start --broker-port 0 --home /tmp/kafka --fresh --json
     """
-    from eventstream.local import training  # noqa: PLC0415 - keeps --help quick
-    from eventstream.local.kafka import LocalKafka  # noqa: PLC0415
-    from eventstream.local.progress import Terminal  # noqa: PLC0415
+    from eventstream.local import training
+    from eventstream.local.kafka import LocalKafka
+    from eventstream.local.progress import Terminal
 
     began = time.monotonic()
     kafka = LocalKafka(home, broker, progress=Terminal())
@@ -58,7 +58,7 @@ def stop(home: HomeSettings) -> None:
     Example:
       eventstream broker stop
     """
-    from eventstream.local.kafka import LocalKafka  # noqa: PLC0415
+    from eventstream.local.kafka import LocalKafka
 
     kafka = LocalKafka(home)
     if not kafka.is_running:
@@ -80,7 +80,7 @@ def status(home: HomeSettings, as_json: Json = False) -> None:
       eventstream broker status
       eventstream broker status --json | jq '.[].state'
     """
-    from eventstream.local.kafka import LocalKafka  # noqa: PLC0415
+    from eventstream.local.kafka import LocalKafka
 
     kafka = LocalKafka(home)
     brokers = kafka.status()
@@ -101,7 +101,7 @@ def kill(home: HomeSettings, node: Node = None) -> None:
       eventstream broker kill 2
       eventstream broker kill && eventstream broker start
     """
-    from eventstream.local.kafka import LocalKafka  # noqa: PLC0415
+    from eventstream.local.kafka import LocalKafka
 
     _report(LocalKafka(home).kill(node), "killed")
 
@@ -114,7 +114,7 @@ def pause(home: HomeSettings, node: Node = None) -> None:
     Example:
       eventstream broker pause 1 && sleep 10 && eventstream broker resume 1
     """
-    from eventstream.local.kafka import LocalKafka  # noqa: PLC0415
+    from eventstream.local.kafka import LocalKafka
 
     _report(LocalKafka(home).pause(node), "paused")
 
@@ -127,7 +127,7 @@ def resume(home: HomeSettings, node: Node = None) -> None:
     Example:
       eventstream broker resume
     """
-    from eventstream.local.kafka import LocalKafka  # noqa: PLC0415
+    from eventstream.local.kafka import LocalKafka
 
     _report(LocalKafka(home).resume(node), "resumed")
 
@@ -147,9 +147,9 @@ def _print_json(result: Any) -> None:
 
 
 def _print_table(brokers: list[Any]) -> None:
-    from rich.box import SIMPLE  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table("broker", "pid", "port", "state", "uptime", "memory", "data", box=SIMPLE)
     for broker in brokers:

@@ -28,6 +28,6 @@ def gateway(
       curl -X POST http://localhost:8080/publish -H 'Content-Type: application/json' \
         -d '{"message": "Hello, Kafka!"}'
     """
-    from eventstream.gateway.server import Gateway  # noqa: PLC0415 - keeps --help quick
+    from eventstream.gateway.server import Gateway
 
     Gateway(settings, kafka, sending, home, logs).serve()

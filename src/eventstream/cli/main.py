@@ -33,7 +33,7 @@ app.add_typer(bench.app, name="bench")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from eventstream import __version__  # noqa: PLC0415 - only when asked
+        from eventstream import __version__
 
         print(f"eventstream {__version__}")
         raise typer.Exit

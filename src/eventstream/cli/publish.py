@@ -56,7 +56,7 @@ def publish(
       tail -f app.log | eventstream publish logs -
       eventstream publish events --count 10000 --size 100 --keys 1000
     """
-    from eventstream.publisher import bulk, sources  # noqa: PLC0415 - keeps --help quick
+    from eventstream.publisher import bulk, sources
 
     if (file is None) == (count is None):
         raise InvalidSetting("Name a file (- for standard input), or give --count, and not both.")
@@ -93,8 +93,8 @@ def _opened(name: str) -> Iterator[BinaryIO]:
 @contextlib.contextmanager
 def _progress(total: int | None) -> Iterator[Callable[[BulkProducer], None]]:
     """Show a bar on a terminal, and nothing elsewhere."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,

@@ -57,8 +57,8 @@ def up(
       curl -X POST http://localhost:8080/publish -H 'Content-Type: application/json' \
         -d '{"message": "Hello, Kafka!"}'
     """
-    from eventstream.local.progress import Terminal  # noqa: PLC0415 - keeps --help quick
-    from eventstream.local.stack import Stack, require_none  # noqa: PLC0415
+    from eventstream.local.progress import Terminal
+    from eventstream.local.stack import Stack, require_none
 
     require_none(home)
     if detach:
@@ -96,7 +96,7 @@ def status(home: HomeSettings, as_json: Json = False) -> None:
 
     Exits 1 when nothing does.
     """
-    from eventstream.local.stack import read_state  # noqa: PLC0415
+    from eventstream.local.stack import read_state
 
     state = read_state(home)
     if as_json:
@@ -115,8 +115,8 @@ def status(home: HomeSettings, as_json: Json = False) -> None:
 @with_settings
 def down(home: HomeSettings) -> None:
     """Stop the stack that `eventstream up` started, wherever that was."""
-    from eventstream.local.process import wait_ended  # noqa: PLC0415
-    from eventstream.local.stack import read_state  # noqa: PLC0415
+    from eventstream.local.process import wait_ended
+    from eventstream.local.stack import read_state
 
     state = read_state(home)
     if state is None:
@@ -144,7 +144,7 @@ def doctor(
 
     Exits 1 when something has to be mended first.
     """
-    from eventstream.local.doctor import examine  # noqa: PLC0415
+    from eventstream.local.doctor import examine
 
     findings = list(examine(home, broker, port))
     if as_json:
@@ -194,11 +194,11 @@ def _watch(stack: Stack, home: HomeSettings) -> None:
     Raises:
         LocalServerError: A program ended by itself.
     """
-    from rich.console import Console  # noqa: PLC0415
-    from rich.live import Live  # noqa: PLC0415
+    from rich.console import Console
+    from rich.live import Live
 
-    from eventstream.local.panel import LogTail, Rates, draw  # noqa: PLC0415
-    from eventstream.local.stack import last_line  # noqa: PLC0415
+    from eventstream.local.panel import LogTail, Rates, draw
+    from eventstream.local.stack import last_line
 
     console = Console()
     rates = Rates(home.home / "metrics")
@@ -219,7 +219,7 @@ def _watch(stack: Stack, home: HomeSettings) -> None:
 
 def _detach(home: HomeSettings) -> None:
     """Start the same command in the background and wait until it is ready."""
-    from eventstream.local.stack import read_state  # noqa: PLC0415
+    from eventstream.local.stack import read_state
 
     home.home.mkdir(parents=True, exist_ok=True)
     log = home.home / "up.log"

@@ -28,9 +28,9 @@ def worker(
       eventstream worker shop:app
       eventstream worker shop.handlers:app --processes 4 --group shop
     """
-    from eventstream.observe.logs import configure_logging  # noqa: PLC0415 - keeps --help quick
-    from eventstream.worker.process import Job, leave_lingering_threads  # noqa: PLC0415
-    from eventstream.worker.supervisor import serve  # noqa: PLC0415
+    from eventstream.observe.logs import configure_logging
+    from eventstream.worker.process import Job, leave_lingering_threads
+    from eventstream.worker.supervisor import serve
 
     configure_logging(logs)
     status = serve(Job(app, settings, kafka, home, logs))
