@@ -12,6 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from eventstream.errors import InvalidSetting, KafkaUnavailable
 from eventstream.log.faults import translate
+from eventstream.log.metadata import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,10 +116,7 @@ class Admin:
         self._look(name, lambda found: found.error is not None, deadline)
 
     def _metadata(self, timeout_s: float, topic: str | None = None) -> ClusterMetadata:
-        try:
-            return self._client.list_topics(topic, timeout=timeout_s)
-        except KafkaException as error:
-            raise translate(error.args[0]) from None
+        return metadata(self._client, timeout_s, topic)
 
     def _wait(self, asked: Mapping[str, Any], topic: str) -> None:
         try:

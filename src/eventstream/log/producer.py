@@ -12,6 +12,7 @@ from confluent_kafka import Producer as KafkaProducer
 
 from eventstream.errors import InvalidSetting, QueueFull
 from eventstream.log.faults import translate
+from eventstream.log.metadata import metadata
 
 if TYPE_CHECKING:
     import asyncio
@@ -187,13 +188,9 @@ class Producer:
         Raises:
             KafkaUnavailable: No broker answered in time.
         """
-        try:
-            metadata = self._producer.list_topics(timeout=timeout_s)
-        except KafkaException as error:
-            raise translate(error.args[0]) from None
         return {
             name: len(topic.partitions)
-            for name, topic in metadata.topics.items()
+            for name, topic in metadata(self._producer, timeout_s).topics.items()
             if topic.error is None
         }
 
@@ -204,10 +201,7 @@ class Producer:
             KafkaUnavailable: No broker answered in time.
             TopicNotFound: There is no such topic.
         """
-        try:
-            metadata = self._producer.list_topics(topic, timeout=timeout_s).topics[topic]
-        except KafkaException as error:
-            raise translate(error.args[0], topic) from None
-        if metadata.error is not None:
-            raise translate(metadata.error, topic)
-        return [number for number, part in metadata.partitions.items() if part.leader < 0]
+        found = metadata(self._producer, timeout_s, topic).topics[topic]
+        if found.error is not None:
+            raise translate(found.error, topic)
+        return [number for number, part in found.partitions.items() if part.leader < 0]
