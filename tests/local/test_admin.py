@@ -30,7 +30,7 @@ def test_a_topic_s_own_settings(admin, topic):
 
 
 def test_brokers(admin):
-    assert admin.brokers() == [1]
+    assert admin.cluster().brokers == [1]
 
 
 def test_nobody_there():

@@ -2,10 +2,11 @@ import json
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from eventstream.errors import KafkaUnavailable, LocalServerError
-from eventstream.local import state
+from eventstream.local import config, readiness, state
 from eventstream.log.admin import Admin
 from eventstream.settings import KafkaSettings
 
@@ -50,7 +51,7 @@ def test_a_paused_broker_answers_nothing_until_it_is_resumed(local_kafka):
     with local_kafka() as kafka:
         assert not kafka.start(), "it runs already"
         client = admin(kafka)
-        assert client.brokers() == [1]
+        assert client.cluster().brokers == [1]
 
         assert kafka.pause(1) == [1]
         (broker,) = kafka.status()
@@ -108,3 +109,12 @@ def test_a_broker_that_ends_while_it_starts_is_quoted(local_kafka):
     assert "Unexpected character ('b'" in str(raised.value)
     assert "\n" not in str(raised.value)
     assert not kafka.is_running
+
+
+def test_an_answer_of_another_cluster_on_the_same_port_is_not_taken_for_ours(local_kafka, tmp_path):
+    with local_kafka() as kafka:
+        theirs = state.read(kafka.folder)
+        ours = theirs.with_broker(msgspec.structs.replace(theirs.broker(1), process=None))
+        ours = msgspec.structs.replace(ours, cluster_id=config.new_id())
+        with pytest.raises(LocalServerError, match="broker 1 ended while it started"):
+            readiness.wait(tmp_path, ours, [1])

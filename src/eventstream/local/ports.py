@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import random
+import secrets
 import socket
 from pathlib import Path
 
@@ -84,12 +84,13 @@ def is_listening(port: int) -> bool:
 def _free(count: int) -> list[int]:
     """Take ports from below those the system gives to outgoing connections.
 
-    One of those could be in use again by the time the broker listens.
+    One of those could be in use again by the time the broker listens. The choice is the system's,
+    not `random`'s: two test processes that seed that alike would choose the same ports at once.
     """
     last = _first_ephemeral() - 1
     found: set[int] = set()
     for _ in range(_ATTEMPTS):
-        port = random.randint(_FIRST_FREE, last)  # noqa: S311 - spreads, guards nothing
+        port = _FIRST_FREE + secrets.randbelow(last - _FIRST_FREE + 1)
         if port not in found and is_free(port):
             found.add(port)
         if len(found) == count:

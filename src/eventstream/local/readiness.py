@@ -34,15 +34,17 @@ def wait(folder: Path, cluster: State, nodes: Sequence[int]) -> None:
         while not ports.is_listening(port):
             _pause(folder, cluster, nodes, deadline)
         admin = Admin(KafkaSettings(bootstrap_servers=config.addresses([port])))
-        while not expected <= _known(admin):
+        while not expected <= _known(admin, cluster.cluster_id):
             _pause(folder, cluster, nodes, deadline)
 
 
-def _known(admin: Admin) -> set[int]:
+def _known(admin: Admin, cluster_id: str) -> set[int]:
+    """Return the brokers of this cluster that answer; none where another holds the port."""
     try:
-        return set(admin.brokers(timeout_s=1.0))
+        found = admin.cluster(timeout_s=1.0)
     except KafkaUnavailable:
         return set()
+    return set(found.brokers) if found.cluster_id == cluster_id else set()
 
 
 def _pause(folder: Path, cluster: State, nodes: Sequence[int], deadline: float) -> None:

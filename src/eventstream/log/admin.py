@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 10.0
 _LOOK_PAUSE_S = 0.01
+
+
+class Cluster(NamedTuple):
+    """A cluster as one of its brokers describes it.
+
+    Attributes:
+        cluster_id: The id its brokers' data folders bear.
+        brokers: Node ids of the brokers that are registered, in order.
+    """
+
+    cluster_id: str
+    brokers: list[int]
 
 
 class Admin:
@@ -56,13 +68,14 @@ class Admin:
             if not name.startswith("__") and topic.error is None
         }
 
-    def brokers(self, timeout_s: float = TIMEOUT_S) -> list[int]:
-        """Node ids of the brokers that are registered and answer for the cluster, in order.
+    def cluster(self, timeout_s: float = TIMEOUT_S) -> Cluster:
+        """Return which cluster answers, and with which brokers.
 
         Raises:
             KafkaUnavailable: No broker answered within `timeout_s`.
         """
-        return sorted(self._metadata(timeout_s).brokers)
+        found = self._metadata(timeout_s)
+        return Cluster(str(found.cluster_id), sorted(found.brokers))
 
     def create_topic(
         self,
