@@ -225,6 +225,12 @@ class GatewaySettings(_Checked):
     port: int = option(
         8080, "Port to listen on; 0 takes a free one and prints it.", minimum=0, maximum=65535
     )
+    workers: int = option(
+        1,
+        "Processes that serve; each has a producer, and bounds of its own.",
+        minimum=1,
+        maximum=256,
+    )
     fast_lane: bool = option(
         True,
         "Answer publishes without going through ASGI; off only to compare, the answers are the"

@@ -65,10 +65,10 @@ async def publish_until_the_end(gateway, topic):
     return acknowledged
 
 
-@pytest.mark.parametrize("lane", ["--fast-lane", "--no-fast-lane"])
-def test_sigterm_under_load_answers_every_request_it_took(kafka, make_topic, tmp_path, lane):
+@pytest.mark.parametrize("option", ["--fast-lane", "--no-fast-lane", "--workers=3"])
+def test_sigterm_under_load_answers_every_request_it_took(kafka, make_topic, tmp_path, option):
     topic = make_topic(3)
-    with running_gateway(kafka, tmp_path, lane) as gateway:
+    with running_gateway(kafka, tmp_path, option) as gateway:
         acknowledged = asyncio.run(publish_until_the_end(gateway, topic))
         assert gateway.process.wait(30) == 0
     written = [int(value) for _, value in read_log(kafka, topic, 3)]

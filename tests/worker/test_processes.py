@@ -139,9 +139,9 @@ def test_a_dead_process_of_several_is_replaced(processes, stream):
     wait_until(lambda: len(journal.pids()) == 2, SOON_S, "both handle")
     victim = worker.children()[0]
     psutil.Process(victim).kill()
-    (ended,) = worker.wait_for("worker process ended; another one takes its place")
+    (ended,) = worker.wait_for("process ended; another one takes its place")
     assert (ended["pid"], ended["why"]) == (victim, "SIGKILL ended it")
-    worker.wait_for("worker process started", 3)
+    worker.wait_for("process started", 3)
     count = stream.stop()
     wait_until(lambda: len(journal.ended()) == count, SOON_S, "all are handled")
     worker.signal(signal.SIGTERM)
@@ -198,22 +198,25 @@ SUPERVISE = """
 import asyncio, os, sys
 from eventstream.observe.logs import configure_logging
 from eventstream.settings import *
+from eventstream.backoff import Backoff
+from eventstream.supervision.child import Program
+from eventstream.supervision.link import encode_job
+from eventstream.supervision.supervisor import Supervisor
 from eventstream.worker.process import Job
-from eventstream.worker.retry import Backoff
-from eventstream.worker.supervisor import Supervisor
 groups = [from_environment(group, os.environ) for group in
           (WorkerSettings, KafkaSettings, HomeSettings, LogSettings)]
 configure_logging(groups[3])
 backoff = Backoff(first_s=0.05, cap_s=0.4, jitter=0)
+program = Program("worker", "eventstream.worker.process", encode_job(Job(sys.argv[1], *groups)))
 async def main():
-    return await Supervisor(Job(sys.argv[1], *groups), silence_s=1, backoff=backoff).run()
+    return await Supervisor(program, 1, 10, silence_s=1, backoff=backoff).run()
 sys.exit(asyncio.run(main()))
 """
 
 
 def supervise(processes, app="journal_app:app", **environment):
     command = [sys.executable, "-c", SUPERVISE, app]
-    return processes.start(command=command, EVENTSTREAM_PROCESSES="1", **environment)
+    return processes.start(command=command, **environment)
 
 
 def test_a_silent_process_is_replaced(processes):
@@ -221,16 +224,16 @@ def test_a_silent_process_is_replaced(processes):
     worker.wait_for("worker ready")
     (silent,) = worker.children()
     psutil.Process(silent).suspend()
-    (ended,) = worker.wait_for("worker process ended; another one takes its place")
+    (ended,) = worker.wait_for("process ended; another one takes its place")
     assert (ended["pid"], ended["why"]) == (silent, "it answered nothing for 1 s")
-    worker.wait_for("worker process started", 2)
+    worker.wait_for("process started", 2)
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0, worker.text()
 
 
 def test_a_crash_looping_process_is_replaced_later_each_time(processes):
     worker = supervise(processes, app="crashing_app:app")
-    ended = worker.wait_for("worker process ended; another one takes its place", 4)
+    ended = worker.wait_for("process ended; another one takes its place", 4)
     assert [one["in_s"] for one in ended[:4]] == [0.1, 0.1, 0.2, 0.4]
     assert {one["why"] for one in ended} == {"it exited with status 1"}
     assert "the app is broken" in worker.text()

@@ -1,5 +1,7 @@
 """`eventstream gateway`."""
 
+import typer
+
 from eventstream.cli.options import with_settings
 from eventstream.settings import (
     GatewaySettings,
@@ -24,10 +26,11 @@ def gateway(
 
     Examples:
       eventstream gateway
-      eventstream gateway --port 9000 --bootstrap-servers kafka-1:9092,kafka-2:9092
+      eventstream gateway --workers 4 --port 9000 --bootstrap-servers kafka-1:9092,kafka-2:9092
       curl -X POST http://localhost:8080/publish -H 'Content-Type: application/json' \
         -d '{"message": "Hello, Kafka!"}'
     """
     from eventstream.gateway.server import Gateway
+    from eventstream.gateway.serving import serve
 
-    Gateway(settings, kafka, sending, home, logs).serve()
+    raise typer.Exit(serve(Gateway(settings, kafka, sending, home, logs)))

@@ -30,7 +30,7 @@ def worker(
     """
     from eventstream.observe.logs import configure_logging
     from eventstream.worker.process import Job, leave_lingering_threads
-    from eventstream.worker.supervisor import serve
+    from eventstream.worker.serving import serve
 
     configure_logging(logs)
     status = serve(Job(app, settings, kafka, home, logs))

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+FLUSH_TIMEOUT_S = 5.0
+"""How long a stop waits for the answers of events whose callers are gone."""
+
 
 class GatewayProcess:
     """Producer, topic directory, admission and counters of one process.
@@ -87,7 +90,7 @@ class GatewayProcess:
         finally:
             writing.cancel()
             await self.topics.stop()
-            unanswered = await loop.run_in_executor(None, self.producer.flush, 5.0)
+            unanswered = await loop.run_in_executor(None, self.producer.flush, FLUSH_TIMEOUT_S)
             if unanswered:
                 log.warning("stopped with events whose outcome is unknown", events=unanswered)
             self._samples.close()

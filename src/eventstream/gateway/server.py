@@ -1,41 +1,38 @@
-"""The gateway under uvicorn."""
+"""One gateway process under uvicorn, from its start to its stop.
+
+Alone, it is the process of the command itself. One of several is started by a supervisor, which
+gives it its job and the socket they all listen on; when the supervisor is gone the process stops as
+it does on SIGTERM.
+"""
 
 from __future__ import annotations
 
-import os
+import asyncio
 import signal
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
+import msgspec
 import uvicorn
 
-from eventstream.errors import InvalidSetting
 from eventstream.gateway.api import make_app
 from eventstream.gateway.connection import Connection
 from eventstream.gateway.process import GatewayProcess
-from eventstream.log.producer import connect, producer_options
 from eventstream.observe.logs import configure_logging
+from eventstream.settings import (
+    GatewaySettings,
+    HomeSettings,
+    KafkaSettings,
+    LogSettings,
+    ProducerSettings,
+)
+from eventstream.supervision.link import Link
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from eventstream.settings import (
-        GatewaySettings,
-        HomeSettings,
-        KafkaSettings,
-        LogSettings,
-        ProducerSettings,
-    )
 
-log = structlog.get_logger(__name__)
-
-BACKLOG = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(msgspec.Struct, frozen=True):
     """All that a gateway is started with."""
 
     settings: GatewaySettings
@@ -44,41 +41,49 @@ class Gateway:
     home: HomeSettings
     logs: LogSettings
 
-    def serve(self) -> None:
-        """Serve until SIGTERM or SIGINT, then answer what was taken and return.
 
-        Raises:
-            InvalidSetting: The address cannot be listened on, or the Kafka client refuses an
-                option.
-        """
-        configure_logging(self.logs)
-        connect(producer_options(self.kafka, self.sending))
-        server = Server(self._config())
-        server.take_signals()
-        with _listen(self.settings.host, self.settings.port) as listening:
-            host, port = listening.getsockname()[:2]
-            log.info(
-                "gateway listens",
-                url=f"http://{host}:{port}",
-                kafka=self.kafka.bootstrap_servers,
-            )
-            server.run([listening])
-        log.info("gateway stopped")
+class Job(msgspec.Struct, frozen=True):
+    """What a process of several is to do: the gateway, and the number of the socket to serve."""
 
-    def _config(self) -> uvicorn.Config:
-        process = GatewayProcess(self.settings, self.kafka, self.sending, self.home)
-        return uvicorn.Config(
-            make_app(process, process.lifespan),
-            http=Connection if self.settings.fast_lane else "httptools",
-            loop="uvloop",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=int(self.settings.keep_alive_s),
-            timeout_graceful_shutdown=int(self.settings.grace_s),
-        )
+    gateway: Gateway
+    listening: int
+
+
+def main() -> None:
+    """Do the job that the supervisor gives."""
+    link = Link.of_command_line()
+    job = link.receive_job(Job)
+    configure_logging(job.gateway.logs)
+    with socket.socket(fileno=job.listening) as listening:
+        prepare(job.gateway, link).run([listening])
+
+
+def prepare(gateway: Gateway, link: Link | None = None) -> Server:
+    """Make the server of a process, which takes SIGTERM and SIGINT from now on.
+
+    Its `run` serves until such a signal, or until the supervisor at the other end of `link` is
+    gone, and answers what was taken.
+    """
+    server = Server(_config(gateway), link)
+    server.take_signals()
+    return server
+
+
+def _config(gateway: Gateway) -> uvicorn.Config:
+    settings = gateway.settings
+    process = GatewayProcess(settings, gateway.kafka, gateway.sending, gateway.home)
+    return uvicorn.Config(
+        make_app(process, process.lifespan),
+        http=Connection if settings.fast_lane else "httptools",
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=int(settings.keep_alive_s),
+        timeout_graceful_shutdown=int(settings.grace_s),
+    )
 
 
 class Server(uvicorn.Server):
@@ -87,6 +92,10 @@ class Server(uvicorn.Server):
     The first one stops it, however early it comes; a second one ends the waiting. Either way the
     process goes on to its end and exits 0, where uvicorn would raise the signal once more.
     """
+
+    def __init__(self, config: uvicorn.Config, link: Link | None = None) -> None:
+        super().__init__(config)
+        self._link = link
 
     def take_signals(self) -> None:
         """Take signals from now on, not only while serving."""
@@ -98,22 +107,18 @@ class Server(uvicorn.Server):
         self.force_exit = self.should_exit
         self.should_exit = True
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and tell the supervisor so."""
+        await super().startup(sockets)
+        if self._link is not None:
+            loop = asyncio.get_running_loop()
+            self._link.answer(loop, lambda: self.handle_exit(signal.SIGTERM, None))
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; a connection that was accepted but not made yet is told when it is."""
         self.lifespan.state["fast_lane"].stopping = True
         await super().shutdown(sockets)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server(
-            (host, port),
-            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
-            backlog=BACKLOG,
-        )
-    except OSError as error:
-        reason = os.strerror(error.errno or 0).lower()
-        raise InvalidSetting(
-            f"The gateway cannot listen on {host}:{port}: {reason};"
-            " choose another with --host and --port."
-        ) from None
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,7 @@
 """One worker process, from its start to its stop.
 
-Alone, it is the process of the command itself. One of several is started by a supervisor with
-`python -m eventstream.worker.process DESCRIPTOR`: over the socket of that number it gets its job as
-one line of JSON, and says a line once its event loop turns; then it gets a line now and then, and
-gives it back from the loop. When the socket closes, the supervisor is gone, and the process stops
-as it does on SIGTERM.
+Alone, it is the process of the command itself. One of several is started by a supervisor, which
+gives it its job; when the supervisor is gone the process stops as it does on SIGTERM.
 """
 
 from __future__ import annotations
@@ -13,11 +10,9 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 import sys
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -27,6 +22,7 @@ from eventstream.errors import EventstreamError, InvalidSetting
 from eventstream.observe.exposition import WRITE_INTERVAL_S, ProcessSamples
 from eventstream.observe.logs import configure_logging
 from eventstream.settings import HomeSettings, KafkaSettings, LogSettings, WorkerSettings
+from eventstream.supervision.link import MISCONFIGURED, Link
 from eventstream.worker.loading import load_app
 from eventstream.worker.runner import Worker
 
@@ -35,8 +31,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-MISCONFIGURED = 78
-"""Exit status of a process that another start would not help (EX_CONFIG of sysexits.h)."""
 LINGERING_THREADS_S = 1.0
 _YOUNG_OBJECTS = 50_000
 
@@ -50,37 +44,18 @@ class Job(msgspec.Struct, frozen=True):
     home: HomeSettings
     logs: LogSettings
 
-    def encode(self) -> bytes:
-        """Write the job as one line."""
-        return msgspec.json.encode(self, enc_hook=str) + b"\n"
-
-    @classmethod
-    def decode(cls, line: bytes) -> Job:
-        """Read what `encode` wrote."""
-        return msgspec.json.decode(line, type=cls, dec_hook=_decode_path)
-
-
-def _decode_path(kind: type[Any], text: Any) -> Any:
-    return kind(text) if issubclass(kind, Path) else text
-
 
 def main() -> None:
-    """Do the job that comes over the socket, and exit."""
-    link = socket.socket(fileno=int(sys.argv[1]))
-    line = b""
-    while not line.endswith(b"\n"):
-        received = link.recv(65_536)
-        if not received:
-            sys.exit(MISCONFIGURED)
-        line += received
-    job = Job.decode(line)
+    """Do the job that the supervisor gives, and exit."""
+    link = Link.of_command_line()
+    job = link.receive_job(Job)
     configure_logging(job.logs)
     status = run(job, link)
     leave_lingering_threads(status)
     sys.exit(status)
 
 
-def run(job: Job, link: socket.socket | None = None) -> int:
+def run(job: Job, link: Link | None = None) -> int:
     """Work until a signal, or until the supervisor at the other end of `link` is gone.
 
     Returns:
@@ -121,13 +96,11 @@ def leave_lingering_threads(status: int) -> None:
                 os._exit(status)
 
 
-async def _work(worker: Worker, job: Job, link: socket.socket | None) -> None:
+async def _work(worker: Worker, job: Job, link: Link | None) -> None:
     loop = asyncio.get_running_loop()
     _stop_on_signals(worker, loop)
     if link is not None:
-        link.setblocking(False)
-        link.send(b"\n")
-        loop.add_reader(link, _answer, link, worker, loop)
+        link.answer(loop, worker.stop)
     samples = ProcessSamples(job.home.home / "metrics", worker.samples)
     writing = loop.create_task(_write(samples))
     try:
@@ -141,19 +114,6 @@ async def _write(samples: ProcessSamples) -> None:
     while True:
         await asyncio.sleep(WRITE_INTERVAL_S)
         samples.write()
-
-
-def _answer(link: socket.socket, worker: Worker, loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        asked = link.recv(4096)
-        if asked:
-            link.send(asked)
-            return
-    except OSError:
-        pass
-    log.warning("the supervisor is gone; stopping")
-    loop.remove_reader(link)
-    worker.stop()
 
 
 def _stop_on_signals(worker: Worker, loop: asyncio.AbstractEventLoop) -> None:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from eventstream.backoff import Backoff
 from eventstream.observe.logs import where
 from eventstream.worker.counters import QUICK_S, WorkerCounters
 from eventstream.worker.handlers import awaitable_handler
 from eventstream.worker.lanes import NoLanes, lanes_for
 from eventstream.worker.progress import Progress
-from eventstream.worker.retry import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstream.worker.retry import Backoff
+from eventstream.backoff import Backoff
 
 ATTEMPTS = st.integers(1, 10**9)
 CHANCES = st.floats(0, 1)

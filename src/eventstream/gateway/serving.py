@@ -1,0 +1,87 @@
+"""A gateway on this machine: its address and its processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+import structlog
+
+from eventstream.errors import InvalidSetting
+from eventstream.gateway.process import FLUSH_TIMEOUT_S
+from eventstream.gateway.server import Gateway, Job, prepare
+from eventstream.log.producer import connect, producer_options
+from eventstream.observe.logs import configure_logging
+from eventstream.supervision.child import Program
+from eventstream.supervision.link import encode_job
+from eventstream.supervision.supervisor import Supervisor
+
+log = structlog.get_logger(__name__)
+
+BACKLOG = 4096
+EXIT_MARGIN_S = 10.0
+
+
+def serve(gateway: Gateway) -> int:
+    """Serve until SIGTERM or SIGINT, then answer what was taken.
+
+    Several processes listen on one socket, so a connection waits for any of them and none is
+    refused while one is replaced.
+
+    Returns:
+        The exit status: 0 if everything ended well.
+
+    Raises:
+        InvalidSetting: The address cannot be listened on, or the Kafka client refuses an option.
+    """
+    configure_logging(gateway.logs)
+    connect(producer_options(gateway.kafka, gateway.sending))
+    status = 0
+    with _listen(gateway.settings.host, gateway.settings.port) as listening:
+        if gateway.settings.workers > 1:
+            status = asyncio.run(_supervise(gateway, listening))
+        else:
+            server = prepare(gateway)
+            _announce(gateway, listening)
+            server.run([listening])
+    log.info("gateway stopped")
+    return status
+
+
+async def _supervise(gateway: Gateway, listening: socket.socket) -> int:
+    number = listening.fileno()
+    job = encode_job(Job(gateway, number))
+    supervisor = Supervisor(
+        Program("gateway", "eventstream.gateway.server", job, (number,)),
+        gateway.settings.workers,
+        gateway.settings.grace_s + FLUSH_TIMEOUT_S + EXIT_MARGIN_S,
+        on_stop=listening.close,
+    )
+    _announce(gateway, listening)
+    return await supervisor.run()
+
+
+def _announce(gateway: Gateway, listening: socket.socket) -> None:
+    """Say where requests are taken; signals are taken too by now."""
+    host, port = listening.getsockname()[:2]
+    log.info(
+        "gateway listens",
+        url=f"http://{host}:{port}",
+        kafka=gateway.kafka.bootstrap_servers,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server(
+            (host, port),
+            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            backlog=BACKLOG,
+        )
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        raise InvalidSetting(
+            f"The gateway cannot listen on {host}:{port}: {reason};"
+            " choose another with --host and --port."
+        ) from None

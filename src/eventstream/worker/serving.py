@@ -1,0 +1,42 @@
+"""A worker on this machine: its processes, and its metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from eventstream.supervision.child import Program
+from eventstream.supervision.link import encode_job
+from eventstream.supervision.supervisor import Supervisor
+from eventstream.worker.metrics_server import serve_metrics
+from eventstream.worker.process import run
+from eventstream.worker.runner import LEAVE_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from eventstream.worker.process import Job
+
+EXIT_MARGIN_S = 10.0
+
+
+def serve(job: Job) -> int:
+    """Run a worker until a signal; return the exit status: 0 if everything ended well.
+
+    Raises:
+        InvalidSetting: The port of the metrics is taken.
+    """
+    with contextlib.ExitStack() as stack:
+        if job.worker.metrics_port is not None:
+            stack.enter_context(serve_metrics(job.home, job.worker.metrics_port))
+        if job.worker.processes > 1:
+            return asyncio.run(_supervise(job))
+        return run(job)
+
+
+async def _supervise(job: Job) -> int:
+    supervisor = Supervisor(
+        Program("worker", "eventstream.worker.process", encode_job(job)),
+        job.worker.processes,
+        job.worker.drain_timeout_s + LEAVE_TIMEOUT_S + EXIT_MARGIN_S,
+    )
+    return await supervisor.run()
