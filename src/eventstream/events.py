@@ -18,7 +18,7 @@ class Receipt(NamedTuple):
     offset: int
 
 
-class Event:
+class Event(msgspec.Struct, eq=False, gc=False):
     """One record of a topic, as a handler receives it or a publisher sends it.
 
     Attributes:
@@ -31,25 +31,13 @@ class Event:
         timestamp_ms: Milliseconds since the epoch; 0 when it is not in the log yet.
     """
 
-    __slots__ = ("headers", "key", "offset", "partition", "timestamp_ms", "topic", "value")
-
-    def __init__(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None = None,
-        headers: Headers = (),
-        partition: int = -1,
-        offset: int = -1,
-        timestamp_ms: int = 0,
-    ) -> None:
-        self.topic = topic
-        self.value = value
-        self.key = key
-        self.headers = headers
-        self.partition = partition
-        self.offset = offset
-        self.timestamp_ms = timestamp_ms
+    topic: str
+    value: bytes | None
+    key: bytes | None = None
+    headers: Headers = ()
+    partition: int = -1
+    offset: int = -1
+    timestamp_ms: int = 0
 
     def json(self) -> Any:
         """Decode the value as JSON.

@@ -283,7 +283,7 @@ class WorkerSettings(_Checked):
         "Where a group without a position starts: at the oldest event, or at the newest.",
     )
     max_in_flight: int = option(
-        20_000,
+        50_000,
         "Events a process has taken and not yet committed; at the bound its partitions pause.",
         minimum=1,
     )

@@ -6,9 +6,9 @@ import pytest
 from confluent_kafka import Message
 from workers import until
 
+from eventstream.backoff import Backoff
 from eventstream.log.received import runs_of
 from eventstream.worker.app import Subscription
-from eventstream.worker.retry import Backoff
 from eventstream.worker.slots import TURN_S, Slots
 
 SOON_S = 5

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from eventstream.events import Event
 
 CHUNK = 10_000
-LOOK_INTERVAL_S = 0.002
+LOOK_INTERVAL_S = 0.01
 _VALUE = b'{"message": "' + b"x" * 85 + b'"}'
 
 

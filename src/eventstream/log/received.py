@@ -15,37 +15,30 @@ if TYPE_CHECKING:
     from eventstream.events import Headers
 
 # The client's types allow None, for messages that carry an error; those do not get here.
+_value: Callable[[Message], bytes | None] = Message.value
+_key: Callable[[Message], bytes | None] = Message.key
 _topic: Callable[[Message], str] = Message.topic  # type: ignore[assignment]
 _partition: Callable[[Message], int] = Message.partition  # type: ignore[assignment]
 _offset: Callable[[Message], int] = Message.offset  # type: ignore[assignment]
 
 
-class Received(Event):
+class Received(Event, eq=False, gc=False):
     """An event read from Kafka; its headers and timestamp are read when asked for.
 
     Attributes:
-        behind: The worker's: the event that waits for this one; unset where none does.
+        behind: The worker's: the event that waits for this one; `None` where none does.
     """
 
-    __slots__ = ("_message", "behind")
+    _message: Any = None
+    behind: Any = None
 
-    behind: Received | None
-
-    def __init__(self, message: Any, topic: str, partition: int, offset: int) -> None:
-        self._message = message
-        self.topic = topic
-        self.partition = partition
-        self.offset = offset
-        self.key = message.key()
-        self.value = message.value()
-
-    @property
+    @property  # type: ignore[misc]
     def headers(self) -> Headers:  # type: ignore[override]
         """Names and values in record order."""
         headers: Headers = tuple(self._message.headers() or ())
         return headers
 
-    @property
+    @property  # type: ignore[misc]
     def timestamp_ms(self) -> int:  # type: ignore[override]
         """Milliseconds since the epoch, as the record says."""
         timestamp: int = self._message.timestamp()[1]
@@ -84,5 +77,17 @@ def runs_of(messages: Sequence[Message], only_topic: str | None = None) -> Itera
         run = messages[start:end]
         start = end
         offsets = list(map(_offset, run))
-        events = list(map(Received, run, repeat(only_topic), repeat(partition), offsets))
+        events = list(
+            map(
+                Received,
+                repeat(only_topic),
+                map(_value, run),
+                map(_key, run),
+                repeat(()),
+                repeat(partition),
+                offsets,
+                repeat(0),
+                run,
+            )
+        )
         yield Run(only_topic, partition, events, offsets, list(map(len, run)))

@@ -37,7 +37,7 @@ class Laned(Protocol):
 
     key: bytes | None
     partition: int
-    behind: Any
+    behind: Any  # None while no later event of its lane waits
 
 
 Item = TypeVar("Item", bound=Laned)
@@ -99,7 +99,7 @@ class PartitionLanes(NoLanes[Item]):
 
     def done(self, event: Item) -> None:
         """Finish a taken event; the next of its partition becomes ready."""
-        if self._last[event.partition] is event:
+        if event.behind is None:
             del self._last[event.partition]
         else:
             self.ready.append(event.behind)
@@ -142,9 +142,8 @@ class KeyLanes(NoLanes[Item]):
         key = event.key
         if key is None:
             return
-        last_of = self._last[event.partition]
-        if last_of[key] is event:
-            del last_of[key]
+        if event.behind is None:
+            del self._last[event.partition][key]
         else:
             self.ready.append(event.behind)
             event.behind = None

@@ -44,9 +44,7 @@ class Progress:
             offsets: Their offsets, rising, all at or above `received`; at least one.
             sizes: The bytes each of them counts for.
         """
-        unfinished = self._unfinished
-        for offset in offsets:
-            unfinished[offset] = None
+        self._unfinished.update(dict.fromkeys(offsets))
         self._uncommitted.append((offsets, sizes))
         self.received = offsets[-1] + 1
 
