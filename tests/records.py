@@ -8,6 +8,15 @@ def read_log(kafka, topic, partitions=1):
     return [(record.key(), record.value()) for record in read_records(kafka, topic, partitions)]
 
 
+def count_records(kafka, topic, partitions=1):
+    """Count a topic's records by its partitions' ends."""
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": "counter"})
+    places = [TopicPartition(topic, number) for number in range(partitions)]
+    ends = [consumer.get_watermark_offsets(place, timeout=10)[1] for place in places]
+    consumer.close()
+    return sum(ends)
+
+
 def read_records(kafka, topic, partitions=1):
     """Read a topic from its beginning to its end as it is now."""
     consumer = Consumer(

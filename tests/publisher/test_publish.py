@@ -6,7 +6,8 @@ import signal
 import subprocess
 
 from program import PROGRAM
-from records import read_log
+from records import count_records, read_log
+from waiting import wait_until
 
 ENOUGH = 30_000
 
@@ -40,6 +41,41 @@ def test_generated_events_and_a_report_in_json(run, kafka, make_topic):
     records = read_log(kafka, topic, 3)
     assert len(records) == 20000
     assert {key for key, _ in records} == {b"key-%d" % n for n in range(10)}
+
+
+def test_several_processes_generate_keys_of_their_own(run, kafka, make_topic):
+    topic = make_topic(3)
+    options = ("--count=20001", "--keys=5", "--processes=3", "--json")
+    result = run("publish", topic, *options, *where(kafka))
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert (report["sent"], report["acknowledged"], report["failed"]) == (20001, 20001, 0)
+    assert 0 < report["p50_ms"] <= report["p99_ms"] <= report["p999_ms"]
+    records = read_log(kafka, topic, 3)
+    assert len(records) == 20001
+    assert {key for key, _ in records} == {b"key-%d" % n for n in range(5)}
+
+
+def test_more_processes_than_keys_are_refused(run, kafka, topic):
+    options = ("--count=10", "--keys=2", "--processes=3")
+    result = run("publish", topic, *options, *where(kafka))
+    assert result.returncode == 1
+    assert "--processes is 3, but there are only 2 keys" in result.stderr
+    assert read_log(kafka, topic) == []
+
+
+def test_ctrl_c_stops_several_processes_and_reports_them_together(kafka, make_topic):
+    topic = make_topic(3)
+    options = ("--count=1000000000", "--processes=2", "--json")
+    with subprocess.Popen(
+        [PROGRAM, "publish", topic, *options, *where(kafka)], stdout=subprocess.PIPE
+    ) as process:
+        wait_until(lambda: count_records(kafka, topic, 3), 30, "events come")
+        process.send_signal(signal.SIGINT)
+        report = json.loads(process.stdout.read())
+        assert process.wait(60) == 1
+    assert report["stopped"] == "interrupted"
+    assert report["sent"] == report["acknowledged"] == count_records(kafka, topic, 3)
 
 
 def test_an_unusable_line_ends_it_with_exit_1_and_keeps_what_came_before(run, kafka, topic):

@@ -17,7 +17,7 @@ def flat(chunks):
 
 @given(st.integers(0, 2500), st.integers(11, 200), st.integers(0, 20))
 def test_generated_events_are_json_of_the_asked_number_size_and_keys(count, size, keys):
-    events = flat(generated(count, size, keys))
+    events = flat(generated(count, size, [b"key-%d" % n for n in range(keys)]))
     assert len(events) == count
     for key, value in events[:20]:
         assert len(value) == size
@@ -28,7 +28,7 @@ def test_generated_events_are_json_of_the_asked_number_size_and_keys(count, size
 
 def test_a_value_too_small_for_json_is_refused():
     with pytest.raises(InvalidSetting, match="--size is 5"):
-        list(generated(1, 5, 0))
+        list(generated(1, 5, []))
 
 
 def test_lines_are_values_and_empty_ones_are_passed_over():

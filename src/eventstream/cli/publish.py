@@ -16,11 +16,9 @@ from eventstream.errors import InvalidSetting
 from eventstream.settings import BulkProducerSettings, KafkaSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from eventstream.log.bulk import BulkProducer
-    from eventstream.publisher.bulk import Report
-    from eventstream.publisher.sources import Pair
+    from eventstream.publisher.report import Report
 
 REFRESH_HZ = 8
 
@@ -40,6 +38,12 @@ def publish(
     keys: Annotated[
         int, typer.Option(min=0, help="Different keys of generated events; 0 for none.")
     ] = 0,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Processes that generate; by default as many as are of use."
+        ),
+    ] = None,
     key: Annotated[str | None, typer.Option(help="One key for all lines.")] = None,
     key_from: Annotated[
         str | None, typer.Option(help="Where each line's JSON has its key: a JSON Pointer.")
@@ -56,21 +60,36 @@ def publish(
       tail -f app.log | eventstream publish logs -
       eventstream publish events --count 10000 --size 100 --keys 1000
     """
-    from eventstream.publisher import bulk, sources
+    from eventstream.publisher import bulk, shares, sources
+    from eventstream.publisher.report import summarize
 
     if (file is None) == (count is None):
         raise InvalidSetting("Name a file (- for standard input), or give --count, and not both.")
-    with contextlib.ExitStack() as stack:
-        source: Iterable[list[Pair]]
+    if key is not None and key_from is not None:
+        raise InvalidSetting("Give --key or --key-from, not both.")
+    with _progress(count) as update:
         if count is not None:
-            source = sources.generated(count, size, keys)
-        elif key is not None and key_from is not None:
-            raise InvalidSetting("Give --key or --key-from, not both.")
+            sources.require_size(size)
+            whole = shares.Share(
+                topic=topic,
+                count=count,
+                size=size,
+                keys=keys,
+                number=0,
+                shares=processes or shares.best_number(count, keys),
+                kafka=kafka,
+                sending=sending,
+            )
+            parts = shares.split(whole)
+            bulk.require_topic(topic, kafka)
+            outcomes = shares.publish(parts, update)
         else:
             key_of = sources.key_from(key_from) if key_from else sources.same_key(key)
-            source = sources.lines(stack.enter_context(_opened(file or "-")), key_of)
-        with _progress(count) as update:
-            report = bulk.publish(topic, source, kafka, sending, update)
+            with _opened(file or "-") as lines, bulk.Interrupt() as interrupt:
+                bulk.require_topic(topic, kafka)
+                source = sources.lines(lines, key_of)
+                outcomes = [bulk.publish(topic, source, kafka, sending, update, interrupt)]
+    report = summarize(topic, outcomes)
     _print(report, as_json=as_json)
     if not report.complete:
         raise typer.Exit(1)
@@ -91,7 +110,7 @@ def _opened(name: str) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def _progress(total: int | None) -> Iterator[Callable[[BulkProducer], None]]:
+def _progress(total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a bar on a terminal, and nothing elsewhere."""
     from rich.console import Console
     from rich.progress import (
@@ -115,9 +134,9 @@ def _progress(total: int | None) -> Iterator[Callable[[BulkProducer], None]]:
         task = bar.add_task("publish", total=total, rate=0.0)
         started = time.perf_counter()
 
-        def update(producer: BulkProducer) -> None:
-            done = producer.acknowledged
-            bar.update(task, completed=done, rate=done / (time.perf_counter() - started))
+        def update(acknowledged: int) -> None:
+            rate = acknowledged / (time.perf_counter() - started)
+            bar.update(task, completed=acknowledged, rate=rate)
 
         yield update
 

@@ -11,7 +11,7 @@ import msgspec
 from eventstream.errors import EventstreamError, InvalidEvent, InvalidSetting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     KeyOf = Callable[[bytes, int], bytes | None]
 
@@ -23,8 +23,8 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _SMALLEST = len(b'{"text":""}')
 
 
-def generated(count: int, size: int, keys: int, seed: int = 0) -> Iterator[list[Pair]]:
-    """Make events: JSON values of exactly `size` bytes, keys drawn evenly from `keys` of them.
+def generated(count: int, size: int, keys: Sequence[bytes], seed: int = 0) -> Iterator[list[Pair]]:
+    """Make events: JSON values of exactly `size` bytes, keys drawn evenly.
 
     They are drawn once, from a thousand values, into a pool that is sent over and over: a
     generator that cost more than the sending would measure itself.
@@ -32,25 +32,22 @@ def generated(count: int, size: int, keys: int, seed: int = 0) -> Iterator[list[
     Args:
         count: How many events.
         size: Bytes of each value.
-        keys: How many different keys; 0 makes events without a key.
+        keys: The different keys; none makes events without a key.
         seed: The same seed makes the same events.
 
     Yields:
         Chunks of keys and values.
 
     Raises:
-        InvalidSetting: A value of so few bytes cannot be JSON with a text in it.
+        InvalidSetting: See `require_size`.
     """
-    if size < _SMALLEST:
-        raise InvalidSetting(
-            f"--size is {size}, but the least a generated event has is {_SMALLEST}."
-        )
+    require_size(size)
     rng = random.Random(seed)  # noqa: S311 - a load, not a secret
     values = [
         b'{"text":"%b"}' % "".join(rng.choices(_ALPHABET, k=size - _SMALLEST)).encode()
         for _ in range(_VALUES)
     ]
-    names: list[bytes | None] = [b"key-%d" % n for n in range(keys)] if keys else [None]
+    names: Sequence[bytes | None] = keys or [None]
     drawn = min(count, _POOL)
     pool: list[Pair] = list(
         zip(rng.choices(names, k=drawn), rng.choices(values, k=drawn), strict=True)
@@ -58,6 +55,18 @@ def generated(count: int, size: int, keys: int, seed: int = 0) -> Iterator[list[
     for start in range(0, count, CHUNK):
         place = start % _POOL
         yield pool[place : place + min(CHUNK, count - start)]
+
+
+def require_size(size: int) -> None:
+    """Make sure that a value of so many bytes can be JSON with a text in it.
+
+    Raises:
+        InvalidSetting: It cannot.
+    """
+    if size < _SMALLEST:
+        raise InvalidSetting(
+            f"--size is {size}, but the least a generated event has is {_SMALLEST}."
+        )
 
 
 def lines(file: BinaryIO, key_of: KeyOf) -> Iterator[list[Pair]]:
