@@ -28,7 +28,7 @@ format: .venv/.ready ## Put the sources into shape
 	@$(BIN)/ruff format --quiet $(SOURCES)
 
 bench: .venv/.ready ## Measure this machine against the budgets in docs/performance.md
-	@for what in gateway worker publish pipeline; do echo "== $$what"; $(BIN)/eventstream bench $$what || exit 1; done
+	@for what in gateway worker publish pipeline "pipeline --rate 20000"; do echo "== $$what"; $(BIN)/eventstream bench $$what || exit 1; done
 
 docs: .venv/.ready ## Write docs/reference.md anew from the declarations
 	@$(BIN)/python -m eventstream.cli.reference > docs/reference.md

@@ -21,7 +21,6 @@ import uvloop
 
 from eventstream.bench.workload import value_of, zipf_keys
 
-WARM_UP_S = 3.0
 ANSWERS_TIMEOUT_S = 30.0
 _TICK_S = 0.001
 _OK = b"HTTP/1.1 200 "
@@ -35,7 +34,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
         port: The gateway's.
         topic: Where to.
         connections: How many are kept open.
-        seconds: How long is measured, after a warm-up of three seconds at the same rate.
+        seconds: How long is measured.
+        warm_up_s: How long the same load runs before that.
         rate: Publishes a second, open loop; 0 is closed loop: as fast as answers come.
         size: Bytes of each value.
         keyed: Whether events have keys, by Zipf's law.
@@ -46,6 +46,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     topic: str
     connections: int
     seconds: float
+    warm_up_s: float = 3.0
     rate: int = 0
     size: int = 100
     keyed: bool = True
@@ -96,7 +97,7 @@ class Sender:
 
     def __init__(self, load: Load) -> None:
         self.load = load
-        total = int((load.seconds + WARM_UP_S) * load.rate) if load.rate else 1 << 20
+        total = int((load.seconds + load.warm_up_s) * load.rate) if load.rate else 1 << 20
         self.keys = zipf_keys(total) if load.keyed else []
         self.head = (
             f"POST /publish/{load.topic} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\n"
@@ -193,13 +194,13 @@ async def _run(load: Load) -> Outcome:
     for connection in connections:
         sender.is_free(connection)
     if load.rate:
-        sender.first = int(WARM_UP_S * load.rate)
+        sender.first = int(load.warm_up_s * load.rate)
         while sender.sent < sender.total:
             sender.send_due()
             await asyncio.sleep(_TICK_S)
         began_ns = sender.intended_ns(sender.first)
     else:
-        await asyncio.sleep(WARM_UP_S)
+        await asyncio.sleep(load.warm_up_s)
         sender.first, began_ns = sender.sent, monotonic_ns()
         await asyncio.sleep(load.seconds)
         sender.stopped = True

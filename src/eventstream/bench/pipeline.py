@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from eventstream.settings import KafkaSettings
 
 LAST_EVENTS_TIMEOUT_S = 30.0
+WARM_UP_S = 15.0
+"""Until the broker's JVM has compiled what this load makes it do."""
 
 
 class PipelineReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +90,7 @@ def run_pipeline(
                     topic=topic,
                     connections=connections,
                     seconds=seconds,
+                    warm_up_s=WARM_UP_S,
                     rate=rate,
                     size=size,
                 )

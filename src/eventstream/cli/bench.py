@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,7 +35,7 @@ def pipeline(
     home: HomeSettings,
     rate: Annotated[int, typer.Option(min=1, help="Single publishes a second.")] = 10_000,
     seconds: Seconds = 30,
-    connections: Connections = 64,
+    connections: Connections = 256,
     servers: Servers = None,
     target: Target = None,
 ) -> None:
@@ -45,6 +46,7 @@ def pipeline(
     Example:
       eventstream bench pipeline --rate 10000 --seconds 30 --json pipeline.json
     """
+    from eventstream.bench import budgets
     from eventstream.bench.pipeline import run_pipeline
     from eventstream.bench.programs import measured_kafka
 
@@ -60,6 +62,8 @@ def pipeline(
         f" out of order {report.out_of_order}, refused {report.refused},"
         f" unanswered {report.unanswered}"
     )
+    if rate in budgets.PIPELINE:
+        print(budgets.PIPELINE[rate].verdict(report.end_to_end.p99_ms))
     _save(target, report)
     if not report.sound:
         raise typer.Exit(1)
@@ -77,6 +81,7 @@ def gateway(
     target: Target = None,
 ) -> None:
     """CPU per acknowledged publish of the fast lane and of the ASGI routes, closed loop."""
+    from eventstream.bench import budgets
     from eventstream.bench.gateway import run_gateway
     from eventstream.bench.programs import measured_kafka
 
@@ -93,6 +98,7 @@ def gateway(
         f"medians: fast lane {report.fast_us:.1f} µs, ASGI {report.asgi_us:.1f} µs,"
         f" ratio {report.ratio}"
     )
+    print(budgets.LANES.verdict(report.ratio))
     _save(target, report)
 
 
@@ -107,6 +113,7 @@ def publish(
     target: Target = None,
 ) -> None:
     """`eventstream publish` beside Kafka's own kafka-producer-perf-test."""
+    from eventstream.bench import budgets
     from eventstream.bench.programs import measured_kafka
     from eventstream.bench.publish import run_publish
 
@@ -114,7 +121,7 @@ def publish(
         report = run_publish(kafka, home, count=count, size=size, rounds=rounds)
     for ours, perf_test in zip(report.ours, report.perf_test, strict=True):
         print(f"eventstream publish {ours:>10,.0f}/s, perf-test {perf_test:>10,.0f}/s")
-    print(f"ratio of medians {report.ratio}")
+    print(budgets.BULK.verdict(report.ratio))
     _save(target, report)
 
 
@@ -128,6 +135,7 @@ def worker(
     target: Target = None,
 ) -> None:
     """No-op handlers by key beside plain consume(), keys by Zipf's law."""
+    from eventstream.bench import budgets
     from eventstream.bench.programs import measured_kafka
     from eventstream.bench.worker import run_worker
 
@@ -135,7 +143,8 @@ def worker(
         report = run_worker(kafka, count=count, rounds=rounds)
     for handlers, plain in zip(report.handlers, report.plain, strict=True):
         print(f"handlers {handlers:>10,.0f}/s, plain consume() {plain:>10,.0f}/s")
-    print(f"ratio of medians {report.ratio}")
+    print(budgets.HANDLED.verdict(round(statistics.median(report.handlers))))
+    print(budgets.HANDLERS.verdict(report.ratio))
     _save(target, report)
 
 

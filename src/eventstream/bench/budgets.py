@@ -1,0 +1,41 @@
+"""What each benchmark is held to; docs/performance.md says how it stands."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Budget(NamedTuple):
+    """A limit for one figure.
+
+    Attributes:
+        what: The figure.
+        limit: Its limit.
+        is_least: Whether the figure is to be at least that, rather than at most.
+        unit: Its unit; a ratio has none.
+    """
+
+    what: str
+    limit: float
+    is_least: bool = False
+    unit: str = ""
+
+    def verdict(self, figure: float) -> str:
+        """Say in a line whether a figure is within its budget."""
+        is_met = figure >= self.limit if self.is_least else figure <= self.limit
+        bound = "at least" if self.is_least else "at most"
+        return (
+            f"budget {'met' if is_met else 'MISSED'}: {self.what} {figure:,.4g}{self.unit},"
+            f" {bound} {self.limit:,g}{self.unit}"
+        )
+
+
+LANES = Budget("CPU per publish, fast lane over ASGI routes", 0.4)
+HANDLERS = Budget("no-op handlers by key over plain consume()", 0.35, is_least=True)
+HANDLED = Budget("no-op handlers by key", 300_000, is_least=True, unit="/s")
+BULK = Budget("eventstream publish over kafka-producer-perf-test", 2.5, is_least=True)
+PIPELINE = {
+    10_000: Budget("p99 end to end at 10,000/s", 10, unit=" ms"),
+    20_000: Budget("p99 end to end at 20,000/s", 20, unit=" ms"),
+}
+"""By the rate of single publishes."""
