@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from eventstream.cli import bench, broker, topics
+from eventstream.cli.consume import consume
 from eventstream.cli.gateway import gateway
 from eventstream.cli.publish import publish
 from eventstream.cli.up import doctor, down, status, up
@@ -27,6 +28,7 @@ app.command()(doctor)
 app.command()(gateway)
 app.command()(worker)
 app.command()(publish)
+app.command()(consume)
 app.add_typer(broker.app, name="broker")
 app.add_typer(topics.app, name="topics")
 app.add_typer(bench.app, name="bench")

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 from eventstream.log.faults import translate
 
 if TYPE_CHECKING:
-    from confluent_kafka import Producer
+    from confluent_kafka import Consumer, Producer
     from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 ATTEMPT_S = 1.0
@@ -19,7 +19,7 @@ _TRY_ANOTHER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT})
 
 
 def metadata(
-    client: AdminClient | Producer, timeout_s: float, topic: str | None = None
+    client: AdminClient | Consumer | Producer, timeout_s: float, topic: str | None = None
 ) -> ClusterMetadata:
     """Ask for the cluster's brokers and topics, or for one topic; blocks, callable anywhere.
 

@@ -1,0 +1,145 @@
+"""Reading a topic without a group: for people who look, not for handlers."""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+
+from eventstream.errors import PartitionNotFound
+from eventstream.log.faults import translate
+from eventstream.log.metadata import metadata
+from eventstream.log.received import runs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from eventstream.log.received import Received, Run
+    from eventstream.log.start import Start
+    from eventstream.settings import KafkaSettings
+
+TIMEOUT_S = 10.0
+BATCH_EVENTS = 1000
+POLL_S = 0.2
+
+
+class Tail:
+    """A topic's events from a place on, as they come.
+
+    Events of one partition come in order; nothing is committed anywhere.
+
+    Args:
+        kafka: How to reach Kafka.
+        topic: The topic.
+        start: Where to start.
+        partition: The only partition to read; all when left out.
+
+    Raises:
+        TopicNotFound: There is no such topic.
+        PartitionNotFound: The topic has no such partition.
+        EventstreamError: Kafka did not answer, or refused.
+    """
+
+    def __init__(
+        self, kafka: KafkaSettings, topic: str, start: Start, partition: int | None = None
+    ) -> None:
+        self._topic = topic
+        self._consumer = Consumer(
+            {
+                **kafka.client_options(),
+                "group.id": "eventstream-tail",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "log.connection.close": False,
+            },
+            logger=logging.getLogger("eventstream.kafka"),
+        )
+        try:
+            partitions = self._partitions(partition)
+            watermarks = {each: self._watermarks(each) for each in partitions}
+            self._consumer.assign(self._places(start, watermarks))
+        except KafkaException as error:
+            self._consumer.close()
+            raise translate(error.args[0], topic) from None
+        self._unread = {each: end for each, (oldest, end) in watermarks.items() if end > oldest}
+
+    def batches(self, *, until_end: bool = False) -> Iterator[Sequence[Received]]:
+        """Wait for events, over and over.
+
+        Args:
+            until_end: Stop after the last event there was when reading began.
+
+        Yields:
+            Events of one partition; an empty list once all that came was given.
+
+        Raises:
+            EventstreamError: Kafka refuses.
+        """
+        while self._unread or not until_end:
+            messages = []
+            for message in self._consumer.consume(BATCH_EVENTS, POLL_S):
+                error = message.error()
+                if error is None:
+                    messages.append(message)
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    self._unread.pop(message.partition() or 0, None)
+                elif not error.retriable():
+                    raise translate(error, self._topic)
+            for run in runs_of(messages, self._topic):
+                yield self._before_end(run) if until_end else run.events
+            yield []
+
+    def _before_end(self, run: Run) -> Sequence[Received]:
+        """Leave out what came after reading began, and note when that is reached."""
+        end = self._unread.get(run.partition, 0)
+        if run.offsets[-1] + 1 >= end:
+            self._unread.pop(run.partition, None)
+        return run.events[: bisect_left(run.offsets, end)]
+
+    def _partitions(self, only: int | None) -> list[int]:
+        found = metadata(self._consumer, TIMEOUT_S, self._topic).topics[self._topic]
+        if found.error is not None:
+            raise translate(found.error, self._topic)
+        if only is None:
+            return sorted(found.partitions)
+        if only not in found.partitions:
+            raise PartitionNotFound(
+                f"Topic {self._topic!r} has no partition {only};"
+                f" it has {len(found.partitions)}, from 0 on."
+            )
+        return [only]
+
+    def _watermarks(self, partition: int) -> tuple[int, int]:
+        place = TopicPartition(self._topic, partition)
+        oldest, end = self._consumer.get_watermark_offsets(place, TIMEOUT_S)
+        return oldest, end
+
+    def _places(self, start: Start, watermarks: dict[int, tuple[int, int]]) -> list[TopicPartition]:
+        if start.at == "time":
+            asked = [TopicPartition(self._topic, each, start.timestamp_ms) for each in watermarks]
+            found = self._consumer.offsets_for_times(asked, TIMEOUT_S)
+            starts = {each.partition: each.offset for each in found}
+            starts = {
+                each: watermarks[each][1] if offset in (OFFSET_END, -1) else offset
+                for each, offset in starts.items()
+            }
+        else:
+            which = 0 if start.at == "earliest" else 1
+            starts = {each: marks[which] for each, marks in watermarks.items()}
+        return [TopicPartition(self._topic, each, offset) for each, offset in starts.items()]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._consumer.close()
