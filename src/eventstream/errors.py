@@ -41,6 +41,14 @@ class PartitionNotFound(Permanent):
     """The topic exists, but not the partition."""
 
 
+class GroupNotFound(Permanent):
+    """No consumer group of that name has members or commits."""
+
+
+class GroupInUse(Permanent):
+    """The consumer group has members, which hold positions of their own."""
+
+
 class RecordTooLarge(Permanent):
     """The record is larger than the topic or the client allows."""
 

@@ -1,13 +1,12 @@
 """`eventstream broker`: a real Kafka on this machine."""
 
-import json
-import sys
 import time
 from typing import Annotated, Any
 
 import typer
 
 from eventstream.cli.options import with_settings
+from eventstream.cli.output import Json, print_json
 from eventstream.settings import BrokerSettings, HomeSettings
 
 app = typer.Typer(help="A real Apache Kafka on this machine.", no_args_is_help=True)
@@ -15,7 +14,6 @@ app = typer.Typer(help="A real Apache Kafka on this machine.", no_args_is_help=T
 Node = Annotated[
     int | None, typer.Argument(help="The broker's id, 1 for the first; all when left out.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 @app.command()
@@ -41,7 +39,7 @@ def start(home: HomeSettings, broker: BrokerSettings, as_json: Json = False) -> 
         kafka.detach()
         trains = training.begin_if_due(home)
     if as_json:
-        _print_json({"bootstrap_servers": kafka.bootstrap_servers, "started": started})
+        print_json({"bootstrap_servers": kafka.bootstrap_servers, "started": started})
     elif started:
         print(f"Kafka is ready at {kafka.bootstrap_servers} ({took_s:.1f} s).")
         if trains:
@@ -85,7 +83,7 @@ def status(home: HomeSettings, as_json: Json = False) -> None:
     kafka = LocalKafka(home)
     brokers = kafka.status()
     if as_json:
-        _print_json([broker._asdict() for broker in brokers])
+        print_json([broker._asdict() for broker in brokers])
     elif not brokers:
         print(f"There is no Kafka in {kafka.folder}; start one: eventstream broker start.")
     else:
@@ -139,11 +137,6 @@ def _report(nodes: list[int], what: str) -> None:
 def _brokers(nodes: list[int]) -> str:
     plural = "" if len(nodes) == 1 else "s"
     return f"broker{plural} {', '.join(map(str, nodes))}"
-
-
-def _print_json(result: Any) -> None:
-    json.dump(result, sys.stdout, indent=2)
-    print()
 
 
 def _print_table(brokers: list[Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from eventstream.cli import bench, broker, topics
+from eventstream.cli import bench, broker, groups, topics
 from eventstream.cli.consume import consume
 from eventstream.cli.gateway import gateway
 from eventstream.cli.publish import publish
@@ -31,6 +31,7 @@ app.command()(publish)
 app.command()(consume)
 app.add_typer(broker.app, name="broker")
 app.add_typer(topics.app, name="topics")
+app.add_typer(groups.app, name="groups")
 app.add_typer(bench.app, name="bench")
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 
 from eventstream.cli.options import with_settings
+from eventstream.cli.output import Json, print_json
 from eventstream.errors import InvalidSetting
 from eventstream.settings import KafkaSettings
 
 app = typer.Typer(help="Topics: list, create, describe, delete.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The topic's name.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 @app.command("list")
@@ -29,7 +28,7 @@ def list_topics(kafka: KafkaSettings, as_json: Json = False) -> None:
 
     topics = Admin(kafka).topics()
     if as_json:
-        _print_json(topics)
+        print_json(topics)
         return
     for name, partitions in topics.items():
         print(f"{name}  {_counted(partitions, 'partition')}")
@@ -82,7 +81,7 @@ def describe(kafka: KafkaSettings, topic: Name, as_json: Json = False) -> None:
 
     found = describe_topic(kafka, topic)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     table = Table("partition", "leader", "replicas", "in sync", "oldest", "end")
     for one in found.partitions:
@@ -129,7 +128,3 @@ def _counted(number: int, noun: str) -> str:
 
 def _shown(brokers: list[int]) -> str:
     return ", ".join(map(str, brokers))
-
-
-def _print_json(what: Any) -> None:
-    print(msgspec.json.encode(what).decode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -10,17 +9,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
 from eventstream.cli.options import with_settings
+from eventstream.cli.output import Json, print_json
 from eventstream.errors import LocalServerError
 from eventstream.settings import BrokerSettings, HomeSettings
 
 if TYPE_CHECKING:
     from eventstream.local.stack import Stack, StackState
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 EXAMPLE = "examples.hello:app"
 REFRESH_S = 0.5
 DETACHED_TIMEOUT_S = 180.0
@@ -100,7 +97,7 @@ def status(home: HomeSettings, as_json: Json = False) -> None:
 
     state = read_state(home)
     if as_json:
-        print(json.dumps(_facts(state)))
+        print_json(_facts(state))
     elif state is None:
         print("No stack runs here; start one: eventstream up.")
     else:
@@ -148,7 +145,7 @@ def doctor(
 
     findings = list(examine(home, broker, port))
     if as_json:
-        print(json.dumps([msgspec.to_builtins(finding) for finding in findings]))
+        print_json(findings)
     else:
         for finding in findings:
             mark = "ok " if finding.fine else "NOT"

@@ -6,11 +6,10 @@ import logging
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from eventstream.errors import PartitionNotFound
 from eventstream.log.faults import translate
-from eventstream.log.metadata import metadata
+from eventstream.log.places import extents, offsets_at, partitions_of
 from eventstream.log.received import runs_of
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from eventstream.log.start import Start
     from eventstream.settings import KafkaSettings
 
-TIMEOUT_S = 10.0
 BATCH_EVENTS = 1000
 POLL_S = 0.2
 
@@ -60,13 +58,13 @@ class Tail:
             logger=logging.getLogger("eventstream.kafka"),
         )
         try:
-            partitions = self._partitions(partition)
-            watermarks = {each: self._watermarks(each) for each in partitions}
-            self._consumer.assign(self._places(start, watermarks))
+            reach = extents(self._consumer, topic, partitions_of(self._consumer, topic, partition))
+            starts = offsets_at(self._consumer, topic, start, reach)
+            self._consumer.assign([TopicPartition(topic, *place) for place in starts.items()])
         except KafkaException as error:
             self._consumer.close()
             raise translate(error.args[0], topic) from None
-        self._unread = {each: end for each, (oldest, end) in watermarks.items() if end > oldest}
+        self._unread = {each: one.end for each, one in reach.items() if one.end > starts[each]}
 
     def batches(self, *, until_end: bool = False) -> Iterator[Sequence[Received]]:
         """Wait for events, over and over.
@@ -100,38 +98,6 @@ class Tail:
         if run.offsets[-1] + 1 >= end:
             self._unread.pop(run.partition, None)
         return run.events[: bisect_left(run.offsets, end)]
-
-    def _partitions(self, only: int | None) -> list[int]:
-        found = metadata(self._consumer, TIMEOUT_S, self._topic).topics[self._topic]
-        if found.error is not None:
-            raise translate(found.error, self._topic)
-        if only is None:
-            return sorted(found.partitions)
-        if only not in found.partitions:
-            raise PartitionNotFound(
-                f"Topic {self._topic!r} has no partition {only};"
-                f" it has {len(found.partitions)}, from 0 on."
-            )
-        return [only]
-
-    def _watermarks(self, partition: int) -> tuple[int, int]:
-        place = TopicPartition(self._topic, partition)
-        oldest, end = self._consumer.get_watermark_offsets(place, TIMEOUT_S)
-        return oldest, end
-
-    def _places(self, start: Start, watermarks: dict[int, tuple[int, int]]) -> list[TopicPartition]:
-        if start.at == "time":
-            asked = [TopicPartition(self._topic, each, start.timestamp_ms) for each in watermarks]
-            found = self._consumer.offsets_for_times(asked, TIMEOUT_S)
-            starts = {each.partition: each.offset for each in found}
-            starts = {
-                each: watermarks[each][1] if offset in (OFFSET_END, -1) else offset
-                for each, offset in starts.items()
-            }
-        else:
-            which = 0 if start.at == "earliest" else 1
-            starts = {each: marks[which] for each, marks in watermarks.items()}
-        return [TopicPartition(self._topic, each, offset) for each, offset in starts.items()]
 
     def __enter__(self) -> Self:
         return self
