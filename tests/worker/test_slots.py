@@ -1,12 +1,14 @@
 import asyncio
 import threading
 import time
+from itertools import repeat
 
 import pytest
 from confluent_kafka import Message
 from workers import until
 
 from eventstream.backoff import Backoff
+from eventstream.events import Event
 from eventstream.log.received import runs_of
 from eventstream.worker.app import Subscription
 from eventstream.worker.slots import TURN_S, Slots
@@ -14,10 +16,10 @@ from eventstream.worker.slots import TURN_S, Slots
 SOON_S = 5
 
 
-def records(*keys, partition=0, start=0):
+def records(*keys, partition=0, start=0, values=None):
     return [
-        Message(topic="t", partition=partition, offset=start + number, key=key, value=b"v")
-        for number, key in enumerate(keys)
+        Message(topic="t", partition=partition, offset=start + number, key=key, value=value)
+        for number, (key, value) in enumerate(zip(keys, values or repeat(b"v"), strict=False))
     ]
 
 
@@ -334,5 +336,27 @@ def test_times_are_counted_by_how_long_attempts_took():
         assert sum(seconds.counts) == 3
         assert seconds.value >= 0.012
         assert samples["eventstream_worker_events_handled_total"].value == 3
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_typed_handler_gets_its_data_and_a_value_that_does_not_fit_waits(is_async):
+    async def main():
+        got = []
+
+        def handle(number: int, event: Event):
+            got.append((number, event.key))
+
+        async def handle_async(number: int, event: Event):
+            handle(number, event)
+
+        async with Working(handle_async if is_async else handle) as working:
+            for run in runs_of(records(b"a", b"b", values=[b"1", b"one"])):
+                working.slots.receive(run)
+            failures = working.slots.counters
+            await until(lambda: got and failures.failed_attempts, "one is handled, one refused")
+            assert got == [(1, b"a")]
+            assert working.position == 1
 
     asyncio.run(main())

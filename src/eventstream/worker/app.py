@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from eventstream.errors import InvalidSetting
+from eventstream.worker.arguments import arguments_of
 from eventstream.worker.lanes import Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eventstream.events import Event
-
-    Handler = Callable[[Event], Any]
+    Handler = Callable[..., Any]
 
 AnyHandler = TypeVar("AnyHandler", bound="Handler")
 
@@ -24,7 +23,7 @@ class Subscription:
 
     Attributes:
         topic: The topic's name.
-        handler: Called with each event; `async`, or a plain function that runs in a thread.
+        handler: Called for each event; `async`, or a plain function that runs in a thread.
         concurrency: How many events a process handles at once.
         order: Which events run one after the other: those of one key, of one partition, or none.
     """
@@ -42,11 +41,20 @@ class App:
     app = App()
 
 
+    class Order(msgspec.Struct):
+        id: int
+        items: list[str]
+
+
     @app.on("orders")
-    async def ship(event: Event) -> None:
-        order = event.json()
+    async def ship(order: Order, event: Event) -> None:
         ...
     ```
+
+    A parameter annotated with `Event`, or not at all, gets the event; `bytes` gets its value; any
+    other annotation gets the value decoded from JSON: msgspec Structs, dataclasses, TypedDicts,
+    NamedTuples, lists and dicts of them, and pydantic's models. `None` among a parameter's types
+    lets tombstones in.
     """
 
     def __init__(self) -> None:
@@ -73,7 +81,8 @@ class App:
                 the other; `none` runs any event at any time.
 
         Raises:
-            InvalidSetting: The topic has a handler already, or an argument is out of bounds.
+            InvalidSetting: The topic has a handler already, an argument is out of bounds, or the
+                function cannot be called with what there is.
         """
         if concurrency < 1:
             raise InvalidSetting(
@@ -89,6 +98,7 @@ class App:
                 raise InvalidSetting(
                     f"Topic {topic!r} has a handler already; call both from one function."
                 )
+            arguments_of(handler)
             self._subscriptions[topic] = Subscription(topic, handler, concurrency, order)
             return handler
 

@@ -7,6 +7,8 @@ import contextvars
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from eventstream.worker.arguments import arguments_of
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from concurrent.futures import Executor
@@ -18,18 +20,31 @@ if TYPE_CHECKING:
 def awaitable_handler(handler: Handler, threads: Executor) -> Callable[[Event], Awaitable[Any]]:
     """Give an async handler as it is, and a plain function as one that runs in a thread.
 
-    A plain function that returns an awaitable has it awaited, in the loop.
+    Either is called with what its annotations ask for; see `worker.arguments`. A plain function
+    that returns an awaitable has it awaited, in the loop.
+
+    Raises:
+        InvalidSetting: The handler cannot be called with what there is.
     """
-    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+    arguments = arguments_of(handler)
+    is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
         getattr(handler, "__call__", None)  # noqa: B004 - a callable object may be async
-    ):
-        return handler
+    )
+    if is_async:
+        return handler if arguments is None else _called_with(handler, arguments)
+    call = handler if arguments is None else _called_with(handler, arguments)
 
     async def in_a_thread(event: Event) -> None:
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        result = await loop.run_in_executor(threads, context.run, handler, event)
+        result = await loop.run_in_executor(threads, context.run, call, event)
         if inspect.isawaitable(result):
             await result
 
     return in_a_thread
+
+
+def _called_with(
+    handler: Callable[..., Any], arguments: Callable[[Event], tuple[Any, ...]]
+) -> Callable[[Event], Any]:
+    return lambda event: handler(*arguments(event))

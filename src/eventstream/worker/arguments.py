@@ -1,0 +1,117 @@
+"""What a handler is called with: the event itself, or its data as the annotation asks for it.
+
+A parameter annotated with `Event`, or not at all, gets the event. `bytes` gets the value as it is.
+Any other annotation gets the value decoded from JSON: msgspec Structs, dataclasses, TypedDicts,
+NamedTuples, lists and dicts of them, and pydantic's models.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+import msgspec
+
+from eventstream.errors import InvalidEvent, InvalidSetting
+from eventstream.events import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def arguments_of(handler: Callable[..., Any]) -> Callable[[Event], tuple[Any, ...]] | None:
+    """Say how to make a handler's arguments from an event.
+
+    Returns:
+        A function that raises `InvalidEvent` where the value is not what the handler asks for; or
+        `None` where the handler takes the event and nothing else.
+
+    Raises:
+        InvalidSetting: The handler cannot be called with what there is.
+    """
+    wanted = _annotations(handler)
+    if wanted in ([Event], [inspect.Parameter.empty]):
+        return None
+    makers = tuple(_maker(handler, annotation) for annotation in wanted)
+    return lambda event: tuple(make(event) for make in makers)
+
+
+def _annotations(handler: Callable[..., Any]) -> list[Any]:
+    parameters = [
+        each
+        for each in inspect.signature(handler).parameters.values()
+        if each.default is inspect.Parameter.empty and each.kind in _POSITIONAL
+    ] or [
+        each
+        for each in inspect.signature(handler).parameters.values()
+        if each.kind is inspect.Parameter.VAR_POSITIONAL
+    ]
+    if not parameters:
+        raise InvalidSetting(f"{_name(handler)} takes no event; give it a parameter.")
+    if all(each.annotation is inspect.Parameter.empty for each in parameters):
+        if len(parameters) > 1:
+            raise InvalidSetting(
+                f"{_name(handler)} takes {len(parameters)} arguments; annotate them, so that it is"
+                " clear which is the event and which its data."
+            )
+        return [inspect.Parameter.empty]
+    hints = _hints(handler)
+    return [hints.get(each.name, inspect.Parameter.empty) for each in parameters]
+
+
+def _hints(handler: Callable[..., Any]) -> dict[str, Any]:
+    of = handler if inspect.isroutine(handler) else getattr(handler, "__call__", handler)  # noqa: B004
+    try:
+        return get_type_hints(of, localns={"Event": Event})
+    except (NameError, TypeError) as error:
+        raise InvalidSetting(
+            f"{_name(handler)} has an annotation that cannot be resolved ({error}); import what it"
+            " names when the module runs, not for type checkers only."
+        ) from None
+
+
+def _maker(handler: Callable[..., Any], annotation: Any) -> Callable[[Event], Any]:
+    if annotation is Event or annotation is inspect.Parameter.empty:
+        return lambda event: event
+    if annotation is bytes:
+        return lambda event: event.value if event.value is not None else _missing(event, "bytes")
+    if annotation == bytes | None:
+        return lambda event: event.value
+    return _decoder(handler, annotation)
+
+
+def _decoder(handler: Callable[..., Any], annotation: Any) -> Callable[[Event], Any]:
+    name = getattr(annotation, "__name__", None) or str(annotation)
+    takes_none = type(None) in get_args(annotation)
+    decode: Callable[[bytes], Any]
+    pydantic = getattr(annotation, "model_validate_json", None)
+    if pydantic is not None:
+        decode = pydantic
+    else:
+        try:
+            decode = msgspec.json.Decoder(annotation).decode
+        except TypeError as error:
+            raise InvalidSetting(
+                f"{_name(handler)} asks for {name}, which cannot be decoded from JSON: {error}."
+            ) from None
+
+    def decoded(event: Event) -> Any:
+        if event.value is None:
+            return None if takes_none else _missing(event, name)
+        try:
+            return decode(event.value)
+        except (ValueError, msgspec.MsgspecError) as error:
+            reason = " ".join(str(error).split())
+            raise InvalidEvent(f"{event!r} is not what {name} asks for: {reason}.") from None
+
+    return decoded
+
+
+def _missing(event: Event, name: str) -> Any:
+    raise InvalidEvent(f"{event!r} is a tombstone, and its handler asks for {name}.")
+
+
+def _name(handler: Callable[..., Any]) -> str:
+    return f"The handler {getattr(handler, '__qualname__', None) or repr(handler)}"
