@@ -33,6 +33,10 @@ class OutcomeUnknown(Transient):
     """The event was handed to Kafka and no answer came back: it may or may not be in the log."""
 
 
+class HandlerTimedOut(Transient):
+    """A handler did not end within its time, and was cancelled."""
+
+
 class TopicNotFound(Permanent):
     """The topic does not exist."""
 

@@ -38,6 +38,13 @@ def test_an_unknown_order_is_refused():
         App().on("orders", order="keys")
 
 
+def test_a_time_out_is_for_async_handlers_and_above_0():
+    with pytest.raises(InvalidSetting, match="timeout_s is 0; it must be above 0"):
+        App().on("orders", timeout_s=0)
+    with pytest.raises(InvalidSetting, match="a plain function runs in a thread"):
+        App().on("orders", timeout_s=1)(lambda event: event)
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -1,10 +1,12 @@
 import asyncio
+import contextlib
 import threading
 import time
 from itertools import repeat
 
 import pytest
 from confluent_kafka import Message
+from structlog.testing import capture_logs
 from workers import until
 
 from eventstream.backoff import Backoff
@@ -26,9 +28,9 @@ def records(*keys, partition=0, start=0, values=None):
 class Working:
     """Slots with one partition, and what their handler was called with."""
 
-    def __init__(self, handler, *keys, concurrency=4, order="key"):
+    def __init__(self, handler, *keys, concurrency=4, order="key", timeout_s=None):
         self.ends_asked_for = []
-        subscription = Subscription("t", handler, concurrency, order)
+        subscription = Subscription("t", handler, concurrency, order, timeout_s)
         self.slots = Slots(
             subscription,
             turn_ended=lambda: None,
@@ -358,5 +360,56 @@ def test_a_typed_handler_gets_its_data_and_a_value_that_does_not_fit_waits(is_as
             await until(lambda: got and failures.failed_attempts, "one is handled, one refused")
             assert got == [(1, b"a")]
             assert working.position == 1
+
+    asyncio.run(main())
+
+
+def test_a_handler_that_takes_too_long_is_cancelled_and_tried_again():
+    async def main():
+        attempts, cancelled, done = [], [], []
+
+        async def handle(event):
+            attempts.append(event.key)
+            if attempts.count(b"slow") == 1 and event.key == b"slow":
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    cancelled.append(event.key)
+                    raise
+            done.append(event.key)
+
+        keys = (b"slow", b"quick", b"slow")
+        with capture_logs() as logs:
+            async with Working(handle, *keys, timeout_s=0.05) as working:
+                await until(lambda: len(done) == 3, "all are handled")
+                assert working.position == 3
+        assert cancelled == [b"slow"]
+        assert done == [b"quick", b"slow", b"slow"]
+        (failed,) = [entry for entry in logs if entry["event"] == "attempt failed"]
+        assert str(failed["exc_info"]) == "The handler did not end within 0.05 s."
+        assert isinstance(failed["exc_info"].__cause__, asyncio.CancelledError)
+
+    asyncio.run(main())
+
+
+def test_a_handler_that_ends_well_though_it_was_cancelled_is_done():
+    async def main():
+        done, cancels = [], []
+
+        async def handle(event):
+            if event.key == b"stubborn":
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+            cancels.append(asyncio.current_task().cancelling())
+            done.append(event.key)
+
+        async with Working(handle, b"stubborn", timeout_s=0.02, concurrency=1) as working:
+            await until(lambda: done, "the stubborn one ends")
+            for run in runs_of(records(b"next", start=1)):
+                working.slots.receive(run)
+            await until(lambda: len(done) == 2, "the next one is handled")
+            assert working.position == 2
+            assert working.slots.counters.failed_attempts == 0
+        assert cancels == [1, 0]
 
     asyncio.run(main())

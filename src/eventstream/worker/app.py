@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from eventstream.errors import InvalidSetting
 from eventstream.worker.arguments import arguments_of
+from eventstream.worker.handlers import is_async
 from eventstream.worker.lanes import Order
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ class Subscription:
         handler: Called for each event; `async`, or a plain function that runs in a thread.
         concurrency: How many events a process handles at once.
         order: Which events run one after the other: those of one key, of one partition, or none.
+        timeout_s: How long one attempt may take, in seconds; `None` is no limit.
     """
 
     topic: str
     handler: Handler
     concurrency: int
     order: Order
+    timeout_s: float | None = None
 
 
 class App:
@@ -66,7 +69,12 @@ class App:
         return tuple(self._subscriptions.values())
 
     def on(
-        self, topic: str, *, concurrency: int = 64, order: Order = "key"
+        self,
+        topic: str,
+        *,
+        concurrency: int = 64,
+        order: Order = "key",
+        timeout_s: float | None = None,
     ) -> Callable[[AnyHandler], AnyHandler]:
         """Declare the decorated function as the handler of a topic's events.
 
@@ -79,6 +87,9 @@ class App:
             order: `key` runs events of one key one after the other, keys beside each other, and
                 events without a key in any order; `partition` runs a partition's events one after
                 the other; `none` runs any event at any time.
+            timeout_s: How long one attempt may take, in seconds, before it is cancelled and counts
+                as failed. For async handlers only: a thread cannot be cancelled, and the event
+                must not be tried again while it still runs.
 
         Raises:
             InvalidSetting: The topic has a handler already, an argument is out of bounds, or the
@@ -93,13 +104,21 @@ class App:
                 f"Topic {topic!r}: order is {order!r}; choose one of {', '.join(get_args(Order))}."
             )
 
+        if timeout_s is not None and timeout_s <= 0:
+            raise InvalidSetting(f"Topic {topic!r}: timeout_s is {timeout_s}; it must be above 0.")
+
         def declare(handler: AnyHandler) -> AnyHandler:
             if topic in self._subscriptions:
                 raise InvalidSetting(
                     f"Topic {topic!r} has a handler already; call both from one function."
                 )
             arguments_of(handler)
-            self._subscriptions[topic] = Subscription(topic, handler, concurrency, order)
+            if timeout_s is not None and not is_async(handler):
+                raise InvalidSetting(
+                    f"Topic {topic!r}: a plain function runs in a thread, which cannot be"
+                    " cancelled; make the handler async, or leave timeout_s out."
+                )
+            self._subscriptions[topic] = Subscription(topic, handler, concurrency, order, timeout_s)
             return handler
 
         return declare

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from eventstream.worker.app import Handler
 
 
+def is_async(handler: Handler) -> bool:
+    """Whether calling the handler makes a coroutine."""
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(handler, "__call__", None)  # noqa: B004 - a callable object may be async
+    )
+
+
 def awaitable_handler(handler: Handler, threads: Executor) -> Callable[[Event], Awaitable[Any]]:
     """Give an async handler as it is, and a plain function as one that runs in a thread.
 
@@ -27,10 +34,7 @@ def awaitable_handler(handler: Handler, threads: Executor) -> Callable[[Event], 
         InvalidSetting: The handler cannot be called with what there is.
     """
     arguments = arguments_of(handler)
-    is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004 - a callable object may be async
-    )
-    if is_async:
+    if is_async(handler):
         return handler if arguments is None else _called_with(handler, arguments)
     call = handler if arguments is None else _called_with(handler, arguments)
 

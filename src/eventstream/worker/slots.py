@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from eventstream.backoff import Backoff
+from eventstream.errors import HandlerTimedOut
 from eventstream.observe.logs import where
 from eventstream.worker.counters import QUICK_S, WorkerCounters
 from eventstream.worker.handlers import awaitable_handler
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+LONGEST_LOOK_S = 1.0
+"""How long a handler may go on after its time-out, at the most."""
 TURN_S = 0.002
 """How long slots run events before others in the loop have their turn, in seconds."""
 
@@ -39,10 +42,12 @@ TURN_S = 0.002
 class _Slot:
     """One task, and the event it runs; `None` between events and once the event was abandoned."""
 
-    __slots__ = ("event", "leaving", "task", "woken")
+    __slots__ = ("began", "event", "leaving", "overdue", "task", "woken")
 
     def __init__(self) -> None:
         self.event: Received | None = None
+        self.began = 0.0
+        self.overdue: Received | None = None
         self.leaving: tuple[Received, asyncio.Future[None]] | None = None
         self.task: asyncio.Task[None]
         self.woken: asyncio.Future[None]
@@ -80,6 +85,9 @@ class Slots:
         self._slots = [_Slot() for _ in range(subscription.concurrency)]
         self._turn_ends = 0.0
         self._closing = False
+        self._look: asyncio.TimerHandle | None = None
+        if subscription.timeout_s is not None:
+            self._look_for_overdue(subscription.timeout_s)
         for slot in self._slots:
             slot.task = self._loop.create_task(self._run(slot))
             slot.task.add_done_callback(self._slot_ended)
@@ -156,6 +164,8 @@ class Slots:
     async def close(self) -> None:
         """End the slots."""
         self._closing = True
+        if self._look is not None:
+            self._look.cancel()
         for slot in self._slots:
             slot.task.cancel()
         await asyncio.gather(*(slot.task for slot in self._slots), return_exceptions=True)
@@ -184,6 +194,9 @@ class Slots:
                 self._wake()
             await self._take_turn(slot)
             slot.event = None
+            if slot.overdue is not None:  # a handler that ended well though it was cancelled
+                slot.overdue = None
+                _take_back_cancel(slot)
             self._turn_ended()
 
     def _has_turn(self) -> bool:
@@ -210,7 +223,7 @@ class Slots:
         now = began = perf_counter()
         ends = self._turn_ends
         while ready and now < ends:
-            started = now
+            started = slot.began = now
             event = slot.event = take()
             try:
                 await handle(event)
@@ -231,6 +244,16 @@ class Slots:
                 counters.slow.observe(now - started)
         counters.busy_s += now - began
 
+    def _look_for_overdue(self, timeout_s: float) -> None:
+        """Cancel handlers that take too long; a look now and then costs less than a timer each."""
+        latest = perf_counter() - timeout_s
+        for slot in self._slots:
+            if slot.event is not None and slot.began < latest and slot.overdue is not slot.event:
+                slot.overdue = slot.event
+                slot.task.cancel()
+        interval_s = min(LONGEST_LOOK_S, timeout_s / 10)
+        self._look = self._loop.call_later(interval_s, self._look_for_overdue, timeout_s)
+
     def _left(self, slot: _Slot, event: Received) -> None:
         """End an event whose partition is leaving; if it was abandoned nobody waits."""
         if slot.leaving is None:
@@ -246,6 +269,7 @@ class Slots:
             return False
         _take_back_cancel(slot)
         is_ours, slot.event = slot.event is event, None
+        was_overdue, slot.overdue = slot.overdue is event, None
         if not is_ours and slot.leaving is None:
             return True
         self.counters.failed_attempts += 1
@@ -254,10 +278,17 @@ class Slots:
             slot.leaving[1].set_result(None)
             slot.leaving = None
         elif isinstance(error, Exception | asyncio.CancelledError):
-            self._retry_later(event, error)
+            self._retry_later(event, self._timed_out(error) if was_overdue else error)
         else:
             self._gave_in(error)
         return True
+
+    def _timed_out(self, ended_by: BaseException) -> HandlerTimedOut:
+        """Say that the time was over; where the handler stood is in the cause."""
+        timeout_s = self.subscription.timeout_s
+        error = HandlerTimedOut(f"The handler did not end within {timeout_s:g} s.")
+        error.__cause__ = ended_by
+        return error
 
     def _retry_later(self, event: Received, error: BaseException) -> None:
         attempt = self._attempts.get(event, 0) + 1
