@@ -22,8 +22,8 @@ def consume(run, kafka):
 @pytest.fixture
 def orders(kafka, make_topic):
     """A topic of two partitions with a JSON event, a text, a tombstone and bytes."""
-    topic = make_topic(2)
-    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+    topic = make_topic(2, config={"retention.ms": "-1"})
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "enable.idempotence": True})
     producer.produce(topic, HELLO, b"a", 0, headers=[("trace", b"1"), ("raw", b"\xff")])
     producer.produce(topic, b"plain text", b"b", 0, timestamp=5000)
     producer.produce(topic, None, b"a", 1)
@@ -96,7 +96,9 @@ def test_new_events_are_shown_as_they_come(kafka, topic):
     where = f"--bootstrap-servers={kafka.bootstrap_servers}"
     command = [PROGRAM, "consume", topic, "--from=earliest", "--count=2", where]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+        producer = Producer(
+            {"bootstrap.servers": kafka.bootstrap_servers, "enable.idempotence": True}
+        )
         for value in (b"one", b"two"):
             producer.produce(topic, value)
             producer.flush(10)

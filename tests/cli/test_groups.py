@@ -18,9 +18,15 @@ def groups(run, kafka):
 
 
 @pytest.fixture
+def topic(make_topic):
+    """A topic that keeps events however old they are."""
+    return make_topic(config={"retention.ms": "-1"})
+
+
+@pytest.fixture
 def group(kafka, topic):
-    """A group that has handled 4 of 10 events, an hour old, of partition 0."""
-    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+    """A group that has handled 4 of the 10 events of partition 0, which are decades old."""
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "enable.idempotence": True})
     for number in range(10):
         producer.produce(topic, b"%d" % number, partition=0, timestamp=1000 * (number + 1))
     assert producer.flush(10) == 0
