@@ -1,5 +1,6 @@
 """`eventstream consume` as a user runs it."""
 
+import functools
 import json
 import subprocess
 
@@ -12,11 +13,8 @@ HELLO = b'{"message": "Hello, Kafka!"}'
 
 
 @pytest.fixture
-def consume(run, kafka):
-    def consume(*arguments):
-        return run("consume", *arguments, f"--bootstrap-servers={kafka.bootstrap_servers}")
-
-    return consume
+def consume(ask):
+    return functools.partial(ask, "consume")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`eventstream groups` as a user runs it."""
 
 import contextlib
+import functools
 import json
 
 import pytest
@@ -10,11 +11,8 @@ from waiting import wait_until
 
 
 @pytest.fixture
-def groups(run, kafka):
-    def groups(*arguments):
-        return run("groups", *arguments, f"--bootstrap-servers={kafka.bootstrap_servers}")
-
-    return groups
+def groups(ask):
+    return functools.partial(ask, "groups")
 
 
 @pytest.fixture

@@ -1,17 +1,14 @@
 """`eventstream topics` as a user runs it."""
 
+import functools
 import json
 
 import pytest
 
 
 @pytest.fixture
-def topics(run, kafka):
-    def topics(*arguments, stdin=b""):
-        where = f"--bootstrap-servers={kafka.bootstrap_servers}"
-        return run("topics", *arguments, where, stdin=stdin)
-
-    return topics
+def topics(ask):
+    return functools.partial(ask, "topics")
 
 
 @pytest.fixture

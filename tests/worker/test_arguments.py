@@ -108,6 +108,13 @@ def test_a_handler_of_events_is_called_as_it_is():
     assert arguments_of(functools.partial(with_default, times=2)) is None
 
 
+def test_a_partial_handler_is_typed_by_its_function():
+    def handle(times: int, order: Struct):
+        return times, order
+
+    assert arguments_of(functools.partial(handle, 2))(event(ORDER)) == (Struct(7, ["a", "b"]),)
+
+
 @pytest.mark.parametrize("annotation", [Struct, Data, Typed, Model, list[int], int])
 @pytest.mark.parametrize("value", [b'{"id": "seven"}', b"no JSON", b"\xff", b""])
 def test_a_value_that_does_not_fit_is_one_sentence(annotation, value):
@@ -132,8 +139,11 @@ def two(order, event):
     pass
 
 
-def unresolved(order: "Nowhere"):  # noqa: F821
+def unresolved(order):
     pass
+
+
+unresolved.__annotations__ = {"order": "Nowhere"}
 
 
 def undecodable(order: type[int] | dict[bytes, complex] | object | range):

@@ -144,18 +144,23 @@ def test_the_bound_counts_bytes_too(kafka, topic):
 def test_a_stop_finishes_what_runs_and_leaves_the_rest_to_the_next(kafka, topic):
     group = new_group()
     publish(kafka, topic, [(b"key-%d" % n, b"") for n in range(50)])
-    begun, finished = [], []
+    begun, finished, go = [], [], asyncio.Event()
     app = App()
 
     @app.on(topic, concurrency=5)
     async def handle(event):
         begun.append(event.offset)
-        await asyncio.sleep(0.5 if event.offset < 5 else 0)
+        await go.wait()
         finished.append(event.offset)
 
     async def first():
-        async with working(app, kafka, group):
+        async with working(app, kafka, group) as worker:
             await until(lambda: len(begun) == 5, "five run")
+            worker.stop()
+            slots = worker._slots[topic]._slots
+            await until(lambda: all(slot.leaving for slot in slots), "the stop waits for them")
+            assert finished == []
+            go.set()
         assert sorted(finished) == [0, 1, 2, 3, 4]
         assert len(begun) == 5
 

@@ -32,6 +32,8 @@ class Received(Event, eq=False, gc=False):
     _message: Any = None
     behind: Any = None
 
+    # Fields of every event, but here read only when asked for: mypy knows no such override.
+
     @property  # type: ignore[misc]
     def headers(self) -> Headers:  # type: ignore[override]
         """Names and values in record order."""

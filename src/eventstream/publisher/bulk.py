@@ -45,6 +45,11 @@ class Interrupt:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    @property
+    def is_final(self) -> bool:
+        """Whether it came a second time: nothing is waited for any more."""
+        return self.count > 1
+
     def _note(self, *_: object) -> None:
         self.count += 1
 
@@ -94,7 +99,7 @@ def publish(
     except EventstreamError as error:
         stopped = str(error)
     deadline_s = time.monotonic() + settings.delivery_timeout_s + 1
-    while producer.flush(ANSWER_POLL_S) and interrupt.count < 2:  # noqa: PLR2004
+    while producer.flush(ANSWER_POLL_S) and not interrupt.is_final:
         progress(producer.acknowledged)
         if time.monotonic() > deadline_s:
             break

@@ -104,7 +104,7 @@ class Supervisor:
                 self._stop()
                 return
             short_lives = 0 if process.age_s > STEADY_S else short_lives + 1
-            delay_s = self._backoff.delay_s(max(1, short_lives), random.random())  # noqa: S311
+            delay_s = self._backoff.delay_s(max(1, short_lives), random.random())  # noqa: S311 - jitter
             log.error(
                 "process ended; another one takes its place",
                 program=self._program.name,

@@ -7,6 +7,7 @@ NamedTuples, lists and dicts of them, and pydantic's models.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -62,7 +63,11 @@ def _annotations(handler: Callable[..., Any]) -> list[Any]:
 
 
 def _hints(handler: Callable[..., Any]) -> dict[str, Any]:
-    of = handler if inspect.isroutine(handler) else getattr(handler, "__call__", handler)  # noqa: B004
+    of: Any = handler
+    while isinstance(of, functools.partial):
+        of = of.func
+    if not inspect.isroutine(of):
+        of = type(of).__call__
     try:
         return get_type_hints(of, localns={"Event": Event})
     except (NameError, TypeError) as error:

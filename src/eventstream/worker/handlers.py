@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 def is_async(handler: Handler) -> bool:
     """Whether calling the handler makes a coroutine."""
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004 - a callable object may be async
-    )
+    of_an_object = type(handler).__call__
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(of_an_object)
 
 
 def awaitable_handler(handler: Handler, threads: Executor) -> Callable[[Event], Awaitable[Any]]:

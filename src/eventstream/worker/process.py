@@ -70,7 +70,7 @@ def run(job: Job, link: Link | None = None) -> int:
         log.error(str(error))  # noqa: TRY400 - a sentence for a person, not a bug
         return MISCONFIGURED
     except EventstreamError as error:
-        log.error(str(error))  # noqa: TRY400
+        log.error(str(error))  # noqa: TRY400 - likewise
         return 1
     return 0
 
