@@ -63,7 +63,8 @@ class Tail:
         except KafkaException as error:
             self._consumer.close()
             raise translate(error.args[0], topic) from None
-        self._unread = {each: one.end for each, one in reach.items() if one.end > starts[each]}
+        self._ends = {each: one.end for each, one in reach.items()}
+        self._unread = {each for each, end in self._ends.items() if end > starts[each]}
 
     def batches(self, *, until_end: bool = False) -> Iterator[Sequence[Received]]:
         """Wait for events, over and over.
@@ -84,7 +85,7 @@ class Tail:
                 if error is None:
                     messages.append(message)
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    self._unread.pop(message.partition() or 0, None)
+                    self._unread.discard(message.partition() or 0)
                 elif not error.retriable():
                     raise translate(error, self._topic)
             for run in runs_of(messages, self._topic):
@@ -93,9 +94,9 @@ class Tail:
 
     def _before_end(self, run: Run) -> Sequence[Received]:
         """Leave out what came after reading began, and note when that is reached."""
-        end = self._unread.get(run.partition, 0)
+        end = self._ends[run.partition]
         if run.offsets[-1] + 1 >= end:
-            self._unread.pop(run.partition, None)
+            self._unread.discard(run.partition)
         return run.events[: bisect_left(run.offsets, end)]
 
     def __enter__(self) -> Self:
