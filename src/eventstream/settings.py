@@ -284,11 +284,11 @@ class WorkerSettings(_Checked):
     )
     max_in_flight: int = option(
         50_000,
-        "Events a process has taken and not yet committed; at the bound its partitions pause.",
+        "Events a process has taken and whose end is not on record; at the bound it reads no more.",
         minimum=1,
     )
     max_in_flight_bytes: int = option(
-        128_000_000, "Bytes of those events; at the bound its partitions pause.", minimum=1024
+        128_000_000, "Bytes of those events; at the bound it reads no more.", minimum=1024
     )
     commit_interval_s: float = option(
         0.1, "The longest a finished event waits to be committed, in seconds.", minimum=0.001

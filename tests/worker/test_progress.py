@@ -1,71 +1,96 @@
+import random
+
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from eventstream.log.listener import NOWHERE, Position
+from eventstream.log.received import Received, Run
+from eventstream.worker.beyond import MOST_BYTES
 from eventstream.worker.progress import Progress
 
 GAPS = st.lists(st.integers(1, 4), min_size=1, max_size=6)
 
 
+def run_of(offsets, sizes=None):
+    events = [Received("orders", None, partition=0, offset=offset) for offset in offsets]
+    return Run("orders", 0, events, offsets, sizes or [1] * len(offsets))
+
+
 class ProgressMachine(RuleBasedStateMachine):
-    """Positions, beside a model that keeps every offset."""
+    """Owners of a partition one after the other, beside a model that keeps every offset.
+
+    An owner that leaves, or dies, hands on what is committed, and nothing else.
+    """
 
     def __init__(self):
         super().__init__()
-        self.progress = Progress()
-        self.sizes = {}
-        self.unfinished = set()
-        self.settled = set()
-        self.newest = 0
+        self.log = []
+        self.on_record = set()
+        self.commit_made = NOWHERE
+        self.begin()
 
-    def receive_offsets(self, gaps):
-        offsets = []
-        for gap in gaps:
-            self.newest += gap
-            offsets.append(self.newest)
-        return offsets
+    def begin(self):
+        self.progress = Progress(self.commit_made)
+        self.next = self.commit_made.offset
+        self.received = set()
+        self.finished = set()
+        self.released = [0, 0]
+
+    def size(self, offset):
+        return offset % 7
 
     @rule(gaps=GAPS)
-    def receive(self, gaps):
-        offsets = self.receive_offsets(gaps)
-        sizes = [offset % 7 for offset in offsets]
-        self.sizes.update(zip(offsets, sizes, strict=True))
-        self.unfinished.update(offsets)
-        self.progress.receive(offsets, sizes)
+    def publish(self, gaps):
+        for gap in gaps:
+            self.log.append((self.log[-1] if self.log else 0) + gap)
 
-    @precondition(lambda self: self.unfinished)
+    @precondition(lambda self: any(offset >= self.next for offset in self.log))
+    @rule(most=st.integers(1, 9))
+    def receive(self, most):
+        offsets = [offset for offset in self.log if offset >= self.next][:most]
+        assert not self.progress.is_behind(offsets[0])
+        fresh = self.progress.receive(run_of(offsets, list(map(self.size, offsets))))
+        assert fresh.offsets == [offset for offset in offsets if offset not in self.on_record]
+        assert [event.offset for event in fresh.events] == fresh.offsets
+        assert fresh.sizes == list(map(self.size, fresh.offsets))
+        self.received.update(fresh.offsets)
+        self.next = offsets[-1] + 1
+
+    @precondition(lambda self: self.received - self.finished)
     @rule(data=st.data())
-    def done(self, data):
-        offset = data.draw(st.sampled_from(sorted(self.unfinished)))
-        self.unfinished.remove(offset)
+    def finish(self, data):
+        offset = data.draw(st.sampled_from(sorted(self.received - self.finished)))
+        self.finished.add(offset)
         self.progress.done(offset)
 
-    @precondition(lambda self: self.sizes)
+    def note(self, released):
+        self.released = [sum(both) for both in zip(self.released, released, strict=True)]
+
     @rule()
     def commit(self):
-        position = self.progress.position
-        passed = {offset for offset in self.sizes if offset < position} - self.settled
-        expected = len(passed), sum(self.sizes[offset] for offset in passed)
-        assert self.progress.settle(position) == expected
-        self.settled |= passed
+        commit = self.progress.commit()
+        if commit is not None:
+            self.note(self.progress.settle(commit))
+            self.commit_made = commit.position
+            self.on_record |= self.finished
+        assert self.progress.commit() is None
+        assert self.released == [len(self.finished), sum(map(self.size, self.finished))]
 
-    @precondition(lambda self: self.sizes)
     @rule()
-    def give_up(self):
-        kept = set(self.sizes) - self.settled
-        expected = len(kept), sum(self.sizes[offset] for offset in kept)
-        assert self.progress.give_up() == expected
-        self.__init__()
+    def hand_on(self):
+        self.note(self.progress.give_up())
+        assert self.released == [len(self.received), sum(map(self.size, self.received))]
+        self.begin()
 
     @invariant()
-    def the_position_is_the_lowest_unfinished_or_one_after_the_last(self):
-        if self.unfinished:
-            assert self.progress.position == min(self.unfinished)
-        elif self.sizes:
-            assert self.progress.position == self.newest + 1
-        else:
-            assert self.progress.position == -1
-        assert self.progress.unfinished == len(self.unfinished)
+    def all_before_the_position_is_finished(self):
+        commit = self.progress.commit()
+        if commit is not None:
+            unfinished = {offset for offset in self.log if offset not in self.on_record}
+            unfinished -= self.finished
+            assert all(offset >= commit.position.offset for offset in unfinished)
+        assert self.progress.unfinished == len(self.received - self.finished)
 
 
 TestProgress = ProgressMachine.TestCase
@@ -73,17 +98,45 @@ TestProgress = ProgressMachine.TestCase
 
 def test_an_offset_is_done_once():
     progress = Progress()
-    progress.receive([3, 9], [0, 0])
+    progress.receive(run_of([3, 9]))
     progress.done(9)
     with pytest.raises(KeyError):
         progress.done(9)
     with pytest.raises(KeyError):
         progress.done(4)
-    assert progress.position == 3
+    assert progress.commit().position.offset == 3
 
 
 def test_an_old_answer_to_a_commit_does_no_harm_after_a_partition_left():
     progress = Progress()
-    progress.receive([1, 2], [10, 10])
+    progress.receive(run_of([1, 2], [10, 10]))
+    progress.done(1)
+    commit = progress.commit()
     assert progress.give_up() == (2, 20)
-    assert progress.settle(2) == (0, 0)
+    assert progress.settle(commit) == (0, 0)
+
+
+def test_a_log_that_went_back_is_noticed_before_and_after_the_first_event():
+    progress = Progress(Position(10))
+    assert progress.is_behind(9)
+    assert not progress.is_behind(10)
+    progress.receive(run_of([10, 11]))
+    assert progress.is_behind(11)
+
+
+def test_a_partition_is_crowded_until_there_is_room_again_and_nothing_untold_is_let_go():
+    chance = random.Random(5)
+    progress = Progress()
+    progress.receive(run_of(list(range(60_000))))
+    later = [offset for offset in range(1, 60_000) if chance.random() < 0.5]
+    for offset in later:
+        progress.done(offset)
+    commit = progress.commit()
+    assert progress.is_crowded
+    assert len(commit.position.metadata) <= MOST_BYTES
+    assert progress.settle(commit) == (0, 0)
+    for offset in sorted({*range(60_000)} - {*later} - {59_999}):
+        progress.done(offset)
+    commit = progress.commit()
+    assert not progress.is_crowded
+    assert progress.settle(commit) == (59_999, 59_999)

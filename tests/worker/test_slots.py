@@ -42,7 +42,7 @@ class Working:
 
     @property
     def position(self):
-        return self.slots.progress[0].position
+        return self.slots.progress[0].commit().position.offset
 
     async def __aenter__(self):
         await until(lambda: len(self.slots._idle) == len(self.slots._slots), "all slots rest")
@@ -242,7 +242,7 @@ def test_a_thread_that_ends_after_its_partition_left_finishes_nothing():
             working.slots.forget(0)
             working.slots.assign(0)
             for run in runs_of(records(b"b", start=0)):
-                working.slots.progress[0].receive(run.offsets, run.sizes)
+                working.slots.progress[0].receive(run)
             go.set()
             await until(ended.is_set, "it happens")
             await asyncio.sleep(0)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError
 
     from eventstream.log.bound import Bound
-    from eventstream.log.listener import Positions
+    from eventstream.log.listener import Partition, Positions
 
 log = structlog.get_logger(__name__)
 
@@ -36,18 +36,18 @@ class Commits:
     def __init__(self, bound: Bound) -> None:
         self._bound = bound
         self._wish: Positions | None = None
-        self._answer: asyncio.Future[Positions] | None = None
+        self._answer: asyncio.Future[set[Partition]] | None = None
 
     @property
     def is_wished(self) -> bool:
         """Whether the loop waits for a commit that was not begun yet."""
         return self._wish is not None
 
-    async def commit(self, positions: Positions) -> Positions:
+    async def commit(self, positions: Positions) -> set[Partition]:
         """Wish for a commit and wait for its answer; called in the loop, one call at a time.
 
         Returns:
-            The positions Kafka took.
+            The partitions whose positions Kafka took.
 
         Raises:
             EventstreamError: It took none.
@@ -74,20 +74,24 @@ class Commits:
         """Leave a wish: partitions in it are not this process's any more."""
         if self._wish is not None:
             self._wish = None
-            self._reply({})
+            self._reply(set())
 
     def on_commit(self, error: KafkaError | None, answers: list[TopicPartition]) -> None:
         """Hear the answer to a commit that was not waited for; the client calls this."""
         self._reply(_taken(answers) if error is None else translate(error))
 
-    def _reply(self, outcome: Positions | EventstreamError) -> None:
+    def _reply(self, outcome: set[Partition] | EventstreamError) -> None:
         answer = self._answer
         if answer is not None:
             answer.get_loop().call_soon_threadsafe(_settle, answer, outcome)
 
 
-def commit_now(consumer: KafkaConsumer, positions: Positions) -> Positions | EventstreamError:
-    """Commit in the calling thread and wait; return the positions Kafka took, or why it did not."""
+def commit_now(consumer: KafkaConsumer, positions: Positions) -> set[Partition] | EventstreamError:
+    """Commit in the calling thread and wait.
+
+    Returns:
+        The partitions whose positions Kafka took, or why it took none.
+    """
     try:
         return _taken(consumer.commit(offsets=as_kafkas(positions), asynchronous=False))
     except KafkaException as error:
@@ -96,14 +100,16 @@ def commit_now(consumer: KafkaConsumer, positions: Positions) -> Positions | Eve
 
 def as_kafkas(positions: Positions) -> list[TopicPartition]:
     """Write positions as the client does."""
-    return [TopicPartition(*where, position) for where, position in positions.items()]
+    return [TopicPartition(*where, *position) for where, position in positions.items()]
 
 
-def _taken(answers: list[TopicPartition]) -> Positions:
-    return {(one.topic, one.partition): one.offset for one in answers if not one.error}
+def _taken(answers: list[TopicPartition]) -> set[Partition]:
+    return {(one.topic, one.partition) for one in answers if not one.error}
 
 
-def _settle(answer: asyncio.Future[Positions], outcome: Positions | EventstreamError) -> None:
+def _settle(
+    answer: asyncio.Future[set[Partition]], outcome: set[Partition] | EventstreamError
+) -> None:
     if answer.done():
         return
     if isinstance(outcome, EventstreamError):

@@ -27,6 +27,7 @@ from eventstream.errors import EventstreamError, InvalidSetting, KafkaUnavailabl
 from eventstream.log.commits import Commits, as_kafkas, commit_now
 from eventstream.log.consumer_options import consumer_options, refuses_protocol
 from eventstream.log.faults import translate
+from eventstream.log.listener import NOWHERE, Position
 from eventstream.log.received import runs_of
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Consumer:
         self._ended: asyncio.Event
         self._stopping = False
         self._paused = False
+        self._held: set[Partition] = set()
+        self._to_hold: frozenset[Partition] = frozenset()
         self._full_since = 0.0
         self._tell_again: dict[str, float] = {}
         self._fatal: EventstreamError | None = None
@@ -103,6 +106,10 @@ class Consumer:
         self._stopping = True
         self._bound.wake()
         await self._ended.wait()
+
+    def hold(self, partitions: frozenset[Partition]) -> None:
+        """Read on from all partitions but these; what was fetched of them may still come."""
+        self._to_hold = partitions
 
     def end_offset(self, topic: str, partition: int) -> int:
         """One more than the partition's last offset, as last heard; -1 when not heard yet."""
@@ -194,10 +201,22 @@ class Consumer:
         if self._paused:
             self._consumer.resume(self._consumer.assignment())
             self._paused = False
+            self._held = set()
+        if self._held != self._to_hold:
+            self._hold()
 
     def _pause(self) -> None:
         self._consumer.pause(self._consumer.assignment())
         self._paused = True
+
+    def _hold(self) -> None:
+        assigned = self._consumer.assignment()
+        self._consumer.pause(
+            [one for one in assigned if (one.topic, one.partition) in self._to_hold]
+        )
+        free = self._held - self._to_hold
+        self._consumer.resume([one for one in assigned if (one.topic, one.partition) in free])
+        self._held = set(self._to_hold)
 
     def _hand_over(self, messages: list[Message]) -> None:
         if any(map(Message.error, messages)):
@@ -234,10 +253,18 @@ class Consumer:
     def _on_assign(self, partitions: Sequence[Partition]) -> None:
         if partitions:
             log.info("partitions assigned", partitions=_shown(partitions))
-        positions = dict.fromkeys(partitions, -1)
-        with contextlib.suppress(KafkaException):
+        self._held.difference_update(partitions)
+        positions = dict.fromkeys(partitions, NOWHERE)
+        try:
             known = self._consumer.committed(as_kafkas(positions), LOOKUP_TIMEOUT_S)
-            positions.update(((one.topic, one.partition), max(-1, one.offset)) for one in known)
+        except KafkaException as error:
+            problem = str(translate(error.args[0]))
+            log.warning("what is finished beyond the positions is not known", problem=problem)
+        else:
+            for one in known:
+                if one.offset >= 0:
+                    where = one.topic, one.partition
+                    positions[where] = Position(one.offset, one.metadata or "")
         self._loop.call_soon_threadsafe(self._listener.assigned, positions)
 
     def _on_revoke(self, partitions: Sequence[Partition]) -> None:
@@ -249,7 +276,7 @@ class Consumer:
             self._on_lost(partitions)
             return
         self.commits.drop()
-        outcome = commit_now(self._consumer, positions) if positions else {}
+        outcome = commit_now(self._consumer, positions) if positions else set()
         if isinstance(outcome, EventstreamError) or len(outcome) < len(positions):
             log.warning("some of what is done was not committed and comes again", problem=outcome)
         log.info("partitions given up", partitions=_shown(partitions))

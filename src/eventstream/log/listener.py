@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,15 +12,29 @@ if TYPE_CHECKING:
 
 Partition = tuple[str, int]
 """A topic's name and a partition of it."""
-Positions = dict[Partition, int]
-"""The next offset to read, by partition: what a consumer group commits."""
+
+
+class Position(NamedTuple):
+    """What a consumer group commits of a partition.
+
+    Attributes:
+        offset: The next offset to read; -1 where none is known.
+        metadata: What whoever committed it noted beside it.
+    """
+
+    offset: int
+    metadata: str = ""
+
+
+NOWHERE = Position(-1)
+Positions = dict[Partition, Position]
 
 
 class Listener(Protocol):
     """Every method is called in the loop."""
 
     def assigned(self, committed: Positions) -> None:
-        """Partitions are this process's from now on, from these positions; -1 where none is."""
+        """Partitions are this process's from now on, from these positions on."""
 
     def received(self, runs: Sequence[Run]) -> None:
         """Take events, in offset order within a partition; they count against the bound."""

@@ -15,6 +15,7 @@ import structlog
 from eventstream.errors import EventstreamError, Permanent
 from eventstream.log.bound import Bound
 from eventstream.log.consumer import Consumer
+from eventstream.log.listener import NOWHERE
 from eventstream.observe import metrics
 from eventstream.observe.metrics import sample
 from eventstream.worker.slots import Slots
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from eventstream.observe.metrics import Sample
     from eventstream.settings import KafkaSettings, WorkerSettings
     from eventstream.worker.app import App
+    from eventstream.worker.progress import Commit
 
 log = structlog.get_logger(__name__)
 
@@ -99,8 +101,8 @@ class Worker:
             yield from slots.samples()
             for partition, progress in slots.progress.items():
                 end = self._consumer.end_offset(topic, partition)
-                if end >= 0 and progress.committed >= 0:
-                    lag = max(0, end - progress.committed)
+                if end >= 0 and progress.committed.offset >= 0:
+                    lag = max(0, end - progress.committed.offset)
                     yield sample(metrics.LAG, lag, topic, str(partition))
         yield sample(metrics.UNCOMMITTED, self._bound.events)
 
@@ -122,18 +124,18 @@ class Worker:
             if progress is None or self._stop_asked.is_set():
                 self._bound.release(len(run.events), sum(run.sizes))
                 continue
-            if run.offsets[0] < progress.received:
+            if progress.is_behind(run.offsets[0]):
                 self._begin_again(run)
-            slots.receive(run)
+            self._bound.release(*slots.receive(run))
         if self._commit_timer is None:
             self._commit_later(self._settings.commit_interval_s)
 
     async def give_up(self, partitions: Sequence[Partition]) -> Positions:
         """Finish what runs of these partitions, up to the drain timeout, and forget the rest."""
         await self._finish(partitions)
-        positions = self._progressed(partitions)
+        commits = self._commits(partitions)
         self.lost(partitions)
-        return positions
+        return {where: commit.position for where, commit in commits.items()}
 
     def lost(self, partitions: Sequence[Partition]) -> None:
         """Forget partitions; what still runs of them is cancelled and counts for nothing."""
@@ -166,7 +168,7 @@ class Worker:
         )
         where = (run.topic, run.partition)
         self.lost([where])
-        self.assigned({where: -1})
+        self.assigned({where: NOWHERE})
 
     async def _leave(self) -> None:
         leaving = self._loop.create_task(self._consumer.stop())
@@ -212,26 +214,36 @@ class Worker:
                 self._commit_later(interval_s)
 
     async def _commit(self) -> bool:
-        positions = self._progressed(self._owned())
-        if not positions:
+        commits = self._commits(self._owned())
+        self._hold_the_crowded()
+        if not commits:
             return True
-        progress = {where: self._slots[where[0]].progress[where[1]] for where in positions}
+        progress = {where: self._slots[where[0]].progress[where[1]] for where in commits}
+        positions = {where: commit.position for where, commit in commits.items()}
         try:
-            committed = await self._consumer.commits.commit(positions)
+            taken = await self._consumer.commits.commit(positions)
         except EventstreamError as error:
             log.warning("commit failed; it is tried again", problem=str(error))
             return False
-        for where, position in committed.items():
-            self._bound.release(*progress[where].settle(position))
-        return len(committed) == len(positions)
+        for where in taken:
+            self._bound.release(*progress[where].settle(commits[where]))
+        return len(taken) == len(commits)
+
+    def _hold_the_crowded(self) -> None:
+        """Read no more of partitions whose commits have no room to tell what is finished."""
+        crowded = frozenset(
+            where for where in self._owned() if self._slots[where[0]].progress[where[1]].is_crowded
+        )
+        self._consumer.hold(crowded)
 
     def _owned(self) -> list[Partition]:
         return [(topic, each) for topic, slots in self._slots.items() for each in slots.progress]
 
-    def _progressed(self, partitions: Sequence[Partition]) -> Positions:
+    def _commits(self, partitions: Sequence[Partition]) -> dict[Partition, Commit]:
         found = {}
         for where in partitions:
             progress = self._slots[where[0]].progress.get(where[1])
-            if progress is not None and progress.position > progress.committed:
-                found[where] = progress.position
+            commit = None if progress is None else progress.commit()
+            if commit is not None:
+                found[where] = commit
         return found

@@ -18,6 +18,7 @@ import structlog
 
 from eventstream.backoff import Backoff
 from eventstream.errors import HandlerTimedOut
+from eventstream.log.listener import NOWHERE, Position
 from eventstream.observe.logs import where
 from eventstream.worker.counters import QUICK_S, WorkerCounters
 from eventstream.worker.handlers import awaitable_handler
@@ -92,16 +93,33 @@ class Slots:
             slot.task = self._loop.create_task(self._run(slot))
             slot.task.add_done_callback(self._slot_ended)
 
-    def assign(self, partition: int, committed: int = -1) -> None:
-        """Begin to take events of a partition, from the position committed last; -1 for none."""
-        self.progress[partition] = Progress(committed)
+    def assign(self, partition: int, committed: Position = NOWHERE) -> None:
+        """Begin to take events of a partition, from the position committed last."""
+        try:
+            self.progress[partition] = Progress(committed)
+        except ValueError as error:
+            topic = self.subscription.topic
+            log.warning(
+                "a commit's metadata cannot be read; what is finished beyond it comes again",
+                topic=topic,
+                partition=partition,
+                problem=str(error),
+            )
+            self.progress[partition] = Progress(Position(committed.offset))
 
-    def receive(self, run: Run) -> None:
-        """Take events of an assigned partition."""
-        self.progress[run.partition].receive(run.offsets, run.sizes)
-        self.counters.received += len(run.events)
-        self._lanes.add(run.partition, run.events)
+    def receive(self, run: Run) -> tuple[int, int]:
+        """Take events of an assigned partition.
+
+        Returns:
+            How many events, and how many of their bytes, an earlier owner has finished already.
+        """
+        fresh = self.progress[run.partition].receive(run)
+        self.counters.received += len(fresh.events)
+        self._lanes.add(run.partition, fresh.events)
         self._wake()
+        if fresh is run:
+            return 0, 0
+        return len(run.events) - len(fresh.events), sum(run.sizes) - sum(fresh.sizes)
 
     @property
     def handled(self) -> int:
