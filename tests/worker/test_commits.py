@@ -63,7 +63,7 @@ def test_a_failing_key_lets_the_others_go_on_far_beyond_the_bound(kafka, topic):
     assert committed(kafka, group, topic) == 0
 
 
-def test_metadata_that_somebody_damaged_is_said_and_left(kafka, topic, caplog):
+def test_metadata_that_somebody_damaged_is_left(kafka, topic):
     group = new_group()
     publish(kafka, topic, [(b"a", b"")] * 5)
     client = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": group})
