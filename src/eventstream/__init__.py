@@ -2,8 +2,17 @@
 
 from eventstream.errors import EventstreamError, Permanent, Transient
 from eventstream.events import Event, Receipt
-from eventstream.worker import App
+from eventstream.worker import App, Retry
 
 __version__ = "0.1.0"
 
-__all__ = ["App", "Event", "EventstreamError", "Permanent", "Receipt", "Transient", "__version__"]
+__all__ = [
+    "App",
+    "Event",
+    "EventstreamError",
+    "Permanent",
+    "Receipt",
+    "Retry",
+    "Transient",
+    "__version__",
+]

@@ -13,6 +13,7 @@ from eventstream.backoff import Backoff
 from eventstream.events import Event
 from eventstream.log.received import runs_of
 from eventstream.worker.app import Subscription
+from eventstream.worker.retry import Retry
 from eventstream.worker.slots import TURN_S, Slots
 
 SOON_S = 5
@@ -25,17 +26,27 @@ def records(*keys, partition=0, start=0, values=None):
     ]
 
 
+class Letters:
+    def __init__(self):
+        self.written = []
+
+    async def write(self, event, failure):
+        self.written.append((event.key, failure.error))
+
+
 class Working:
     """Slots with one partition, and what their handler was called with."""
 
     def __init__(self, handler, *keys, concurrency=4, order="key", timeout_s=None):
         self.ends_asked_for = []
-        subscription = Subscription("t", handler, concurrency, order, timeout_s)
+        self.letters = Letters()
+        retry = Retry(attempts=None, backoff=Backoff(first_s=0.001, cap_s=0.002))
+        subscription = Subscription("t", handler, concurrency, order, timeout_s, retry)
         self.slots = Slots(
             subscription,
+            self.letters,
             turn_ended=lambda: None,
             gave_in=self.ends_asked_for.append,
-            backoff=Backoff(first_s=0.001, cap_s=0.002),
         )
         self.slots.assign(0)
         self._keys = keys
@@ -129,7 +140,7 @@ def test_a_failed_event_is_tried_again_and_holds_its_position_and_its_lane():
             await until(lambda: working.slots.handled == 3, "it happens")
             assert working.position == 3
             assert working.slots.counters.failed_attempts == 3
-            assert working.slots._attempts == {}
+            assert working.slots._attempts.tried == {}
         assert calls == [0, 1, 0, 0, 0, 2]
 
     asyncio.run(main())
@@ -268,7 +279,7 @@ def test_a_waiting_retry_is_forgotten_with_its_partition():
                 working.slots.receive(run)
             await until(lambda: calls.count(b"other") > 3, "it happens")
             assert calls.count(b"a") == seen
-            assert not any(event.partition == 0 for event in working.slots._attempts)
+            assert not any(event.partition == 0 for event in working.slots._attempts.tried)
 
     asyncio.run(main())
 
@@ -356,10 +367,10 @@ def test_a_typed_handler_gets_its_data_and_a_value_that_does_not_fit_waits(is_as
         async with Working(handle_async if is_async else handle) as working:
             for run in runs_of(records(b"a", b"b", values=[b"1", b"one"])):
                 working.slots.receive(run)
-            failures = working.slots.counters
-            await until(lambda: got and failures.failed_attempts, "one is handled, one refused")
+            await until(lambda: working.position == 2, "one is handled, one given up")
             assert got == [(1, b"a")]
-            assert working.position == 1
+            assert working.letters.written == [(b"b", "eventstream.errors.InvalidEvent")]
+            assert working.slots.handled == working.slots.counters.given_up == 1
 
     asyncio.run(main())
 

@@ -27,8 +27,14 @@ if TYPE_CHECKING:
     class MakeTopic(Protocol):
         """Creates a topic of its own for a test and returns its name."""
 
-        def __call__(self, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
-            """Create it with so many partitions and these settings of Kafka's."""
+        def __call__(
+            self,
+            partitions: int = 1,
+            config: Mapping[str, str] | None = None,
+            *,
+            name: str | None = None,
+        ) -> str:
+            """Create it with so many partitions, these settings of Kafka's, and this name."""
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +60,13 @@ def make_topic(kafka: LocalKafka, request: pytest.FixtureRequest) -> MakeTopic:
     admin = Admin(KafkaSettings(bootstrap_servers=kafka.bootstrap_servers))
     test = re.sub(r"[^a-zA-Z0-9._-]+", "-", request.node.name)[:60].strip("-")
 
-    def make(partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
-        name = f"{test}-{uuid.uuid4().hex[:8]}"
+    def make(
+        partitions: int = 1,
+        config: Mapping[str, str] | None = None,
+        *,
+        name: str | None = None,
+    ) -> str:
+        name = name or f"{test}-{uuid.uuid4().hex[:8]}"
         admin.create_topic(name, partitions, config=config)
         return name
 

@@ -68,7 +68,13 @@ HANDLED = Metric(
 FAILED_ATTEMPTS = Metric(
     "eventstream_worker_failed_attempts_total",
     "counter",
-    "Handler calls that raised; each is followed by another attempt.",
+    "Handler calls that raised.",
+    ("topic",),
+)
+GIVEN_UP = Metric(
+    "eventstream_worker_events_given_up_total",
+    "counter",
+    "Events that became dead letters: their last attempt failed.",
     ("topic",),
 )
 HANDLER_SECONDS = Metric(
@@ -100,6 +106,7 @@ METRICS: tuple[Metric, ...] = (
     RECEIVED,
     HANDLED,
     FAILED_ATTEMPTS,
+    GIVEN_UP,
     HANDLER_SECONDS,
     UNCOMMITTED,
     LAG,

@@ -1,5 +1,6 @@
 """Handlers: which event runs when, what a failure means, what may be committed."""
 
 from eventstream.worker.app import App
+from eventstream.worker.retry import Retry
 
-__all__ = ["App"]
+__all__ = ["App", "Retry"]

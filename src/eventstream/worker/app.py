@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from eventstream.errors import InvalidSetting
 from eventstream.worker.arguments import arguments_of
 from eventstream.worker.handlers import is_async
 from eventstream.worker.lanes import Order
+from eventstream.worker.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Handler = Callable[..., Any]
 
+OnFailure = Literal["deadletter", "stop"]
 AnyHandler = TypeVar("AnyHandler", bound="Handler")
 
 
@@ -28,6 +30,8 @@ class Subscription:
         concurrency: How many events a process handles at once.
         order: Which events run one after the other: those of one key, of one partition, or none.
         timeout_s: How long one attempt may take, in seconds; `None` is no limit.
+        retry: How often, and how long, a failing event is tried.
+        on_failure: What happens when it is tried no more.
     """
 
     topic: str
@@ -35,6 +39,8 @@ class Subscription:
     concurrency: int
     order: Order
     timeout_s: float | None = None
+    retry: Retry = field(default_factory=Retry)
+    on_failure: OnFailure = "deadletter"
 
 
 class App:
@@ -75,11 +81,13 @@ class App:
         concurrency: int = 64,
         order: Order = "key",
         timeout_s: float | None = None,
+        retry: Retry | None = None,
+        on_failure: OnFailure = "deadletter",
     ) -> Callable[[AnyHandler], AnyHandler]:
         """Declare the decorated function as the handler of a topic's events.
 
-        An event is done when its handler returns; when it raises, the event is tried again later,
-        for as long as it takes.
+        An event is done when its handler returns. When it raises, the event is tried again later;
+        events of other keys go on meanwhile.
 
         Args:
             topic: The topic's name.
@@ -90,6 +98,10 @@ class App:
             timeout_s: How long one attempt may take, in seconds, before it is cancelled and counts
                 as failed. For async handlers only: a thread cannot be cancelled, and the event
                 must not be tried again while it still runs.
+            retry: How often, and how long, a failing event is tried; ten times if left out.
+            on_failure: What happens to an event when it is tried no more. `deadletter` moves it to
+                the topic's dead letters, `<topic>.deadletter`, and its key goes on; `stop` ends the
+                worker, so that somebody looks: the event is not done and comes again.
 
         Raises:
             InvalidSetting: The topic has a handler already, an argument is out of bounds, or the
@@ -104,6 +116,11 @@ class App:
                 f"Topic {topic!r}: order is {order!r}; choose one of {', '.join(get_args(Order))}."
             )
 
+        if on_failure not in get_args(OnFailure):
+            choices = ", ".join(get_args(OnFailure))
+            raise InvalidSetting(
+                f"Topic {topic!r}: on_failure is {on_failure!r}; choose one of {choices}."
+            )
         if timeout_s is not None and timeout_s <= 0:
             raise InvalidSetting(f"Topic {topic!r}: timeout_s is {timeout_s}; it must be above 0.")
 
@@ -118,7 +135,9 @@ class App:
                     f"Topic {topic!r}: a plain function runs in a thread, which cannot be"
                     " cancelled; make the handler async, or leave timeout_s out."
                 )
-            self._subscriptions[topic] = Subscription(topic, handler, concurrency, order, timeout_s)
+            self._subscriptions[topic] = Subscription(
+                topic, handler, concurrency, order, timeout_s, retry or Retry(), on_failure
+            )
             return handler
 
         return declare

@@ -23,16 +23,18 @@ class WorkerCounters:
         received: Events taken from Kafka.
         forgotten: Those of them not handled when their partition left.
         failed_attempts: Handler calls that raised.
+        given_up: Events that became dead letters.
         slow: Attempts that took longer than `QUICK_S`.
         busy_s: Time all attempts took together, in seconds.
     """
 
-    __slots__ = ("busy_s", "failed_attempts", "forgotten", "received", "slow")
+    __slots__ = ("busy_s", "failed_attempts", "forgotten", "given_up", "received", "slow")
 
     def __init__(self) -> None:
         self.received = 0
         self.forgotten = 0
         self.failed_attempts = 0
+        self.given_up = 0
         self.slow = Histogram()
         self.busy_s = 0.0
 
@@ -45,4 +47,5 @@ class WorkerCounters:
         yield sample(metrics.RECEIVED, self.received, topic)
         yield sample(metrics.HANDLED, handled, topic)
         yield sample(metrics.FAILED_ATTEMPTS, self.failed_attempts, topic)
+        yield sample(metrics.GIVEN_UP, self.given_up, topic)
         yield sample(metrics.HANDLER_SECONDS, seconds, topic)

@@ -12,7 +12,7 @@ The three kinds of lanes share one contract:
 - `add(partition, events)`: line up events of one partition, in offset order.
 - `done(event)`: a taken event is finished; the next one of its lane becomes ready.
 - `retry_later(event)` and `ready_again(event)`: a taken event waits for another attempt; its lane
-  waits with it.
+  waits with it. Or `let_go(event)`: it waits no more, and is finished.
 - `revoke(partition)`: forget the partition's events. Those taken before are nobody's: they must not
   be reported done.
 
@@ -69,6 +69,12 @@ class NoLanes(Generic[Item]):
         if event in self._retrying:
             self._retrying.remove(event)
             self.ready.append(event)
+
+    def let_go(self, event: Item) -> None:
+        """Finish an event that waited, unless its partition was revoked meanwhile."""
+        if event in self._retrying:
+            self._retrying.remove(event)
+            self.done(event)
 
     def revoke(self, partition: int) -> None:
         """Forget a partition's events."""

@@ -18,6 +18,9 @@ from eventstream.log.consumer import Consumer
 from eventstream.log.listener import NOWHERE
 from eventstream.observe import metrics
 from eventstream.observe.metrics import sample
+from eventstream.settings import ProducerSettings
+from eventstream.worker.deadletters import DeadLetters
+from eventstream.worker.outbox import Outbox
 from eventstream.worker.slots import Slots
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ PRESSED_COMMIT_INTERVAL_S = 0.01
 """How soon one commit follows another when the bound is half taken."""
 COMMIT_RETRY_S = 1.0
 """How soon a commit that failed is tried again."""
+LARGEST_RECORD = 100_000_000
+"""Dead letters may be as large as any topic allows, in bytes."""
 LEAVE_TIMEOUT_S = 10.0
 """How long a stop waits, after its handlers, for the last commit and for the group."""
 
@@ -47,10 +52,18 @@ class Worker:
         app: The handlers.
         kafka: How to reach Kafka.
         settings: Group, bounds and times.
+        producer: How events are sent; by default as the gateway does, of any size.
     """
 
-    def __init__(self, app: App, kafka: KafkaSettings, settings: WorkerSettings) -> None:
+    def __init__(
+        self,
+        app: App,
+        kafka: KafkaSettings,
+        settings: WorkerSettings,
+        producer: ProducerSettings | None = None,
+    ) -> None:
         self._app = app
+        self._producer_settings = producer or ProducerSettings(max_record_bytes=LARGEST_RECORD)
         self._kafka = kafka
         self._settings = settings
         self._bound = Bound(settings.max_in_flight, settings.max_in_flight_bytes)
@@ -73,8 +86,12 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         topics = [subscription.topic for subscription in self._app.subscriptions]
         self._consumer = Consumer(self._kafka, self._settings, topics, self, self._bound)
+        outbox = Outbox(self._kafka, self._producer_settings)
+        letters = DeadLetters(self._kafka, self._settings.group, outbox)
         for subscription in self._app.subscriptions:
-            self._slots[subscription.topic] = Slots(subscription, self._turn_ended, self._gave_in)
+            self._slots[subscription.topic] = Slots(
+                subscription, letters, self._turn_ended, self._gave_in
+            )
         self._consumer.start()
         committing = self._loop.create_task(self._commit_when_due())
         committing.add_done_callback(lambda _: self.stop())
@@ -84,6 +101,7 @@ class Worker:
         finally:
             committing.cancel()
             await asyncio.gather(*(slots.close() for slots in self._slots.values()))
+            outbox.close()
         with contextlib.suppress(asyncio.CancelledError):
             await committing
         if self._failure is not None:
@@ -151,6 +169,9 @@ class Worker:
     # Own business.
 
     def _gave_in(self, error: BaseException) -> None:
+        if isinstance(error, EventstreamError):
+            self.failed(error)
+            return
         self.failed(
             Permanent(
                 f"{type(error).__name__} in a handler ended the worker;"

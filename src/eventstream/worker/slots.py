@@ -9,17 +9,15 @@ it has use for.
 from __future__ import annotations
 
 import asyncio
-import random
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import structlog
 
-from eventstream.backoff import Backoff
-from eventstream.errors import HandlerTimedOut
 from eventstream.log.listener import NOWHERE, Position
 from eventstream.observe.logs import where
+from eventstream.worker.attempts import Attempts, timed_out
 from eventstream.worker.counters import QUICK_S, WorkerCounters
 from eventstream.worker.handlers import awaitable_handler
 from eventstream.worker.lanes import NoLanes, lanes_for
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from eventstream.log.received import Received, Run
     from eventstream.observe.metrics import Sample
     from eventstream.worker.app import Subscription
+    from eventstream.worker.attempts import Letters
 
 log = structlog.get_logger(__name__)
 
@@ -59,29 +58,35 @@ class Slots:
 
     Args:
         subscription: The handler, and how it is run.
+        letters: Takes the events that are given up.
         turn_ended: Called after a slot ran events: the time for what is due.
-        gave_in: Called when a handler asked for the process to end; its event is not done.
-        backoff: When a failed event is tried again.
+        gave_in: Called when the process is to end; the event that asked for it is not done.
     """
 
     def __init__(
         self,
         subscription: Subscription,
+        letters: Letters,
         turn_ended: Callable[[], None],
         gave_in: Callable[[BaseException], None],
-        backoff: Backoff | None = None,
     ) -> None:
         self.subscription = subscription
         self.counters = WorkerCounters()
         self.progress: dict[int, Progress] = {}
         self._turn_ended = turn_ended
         self._gave_in = gave_in
-        self._backoff = backoff or Backoff()
         self._lanes: NoLanes[Received] = lanes_for(subscription.order)
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(subscription.concurrency, subscription.topic)
         self._handle = awaitable_handler(subscription.handler, self._threads)
-        self._attempts: dict[Received, int] = {}
+        self._attempts = Attempts(
+            subscription,
+            self._lanes,
+            letters,
+            tried_again=self._wake,
+            given_up=self._given_up,
+            gave_in=gave_in,
+        )
         self._idle: list[_Slot] = []
         self._slots = [_Slot() for _ in range(subscription.concurrency)]
         self._turn_ends = 0.0
@@ -125,7 +130,8 @@ class Slots:
     def handled(self) -> int:
         """Events whose handler finished."""
         unfinished = sum(progress.unfinished for progress in self.progress.values())
-        return self.counters.received - self.counters.forgotten - unfinished
+        counters = self.counters
+        return counters.received - counters.forgotten - counters.given_up - unfinished
 
     def samples(self) -> Iterator[Sample]:
         """Take the samples for a scrape."""
@@ -148,12 +154,10 @@ class Slots:
         """Start nothing more of a partition.
 
         Returns:
-            A future for each event of it that runs: resolved when its handler has ended.
+            A future for each event of it that runs, or is being given up: resolved when it ended.
         """
         self._lanes.revoke(partition)
-        for event in [event for event in self._attempts if event.partition == partition]:
-            del self._attempts[event]
-        endings = []
+        endings: list[asyncio.Future[None]] = [*self._attempts.leave(partition)]
         for slot in self._slots:
             if slot.event is not None and slot.event.partition == partition:
                 slot.leaving = (slot.event, self._loop.create_future())
@@ -169,6 +173,7 @@ class Slots:
             How many events were given up.
         """
         self.leave(partition)
+        self._attempts.abandon(partition)
         given_up = 0
         for slot in self._slots:
             if slot.leaving is not None and slot.leaving[0].partition == partition:
@@ -187,6 +192,7 @@ class Slots:
         for slot in self._slots:
             slot.task.cancel()
         await asyncio.gather(*(slot.task for slot in self._slots), return_exceptions=True)
+        await self._attempts.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _slot_ended(self, task: asyncio.Task[None]) -> None:
@@ -235,7 +241,7 @@ class Slots:
 
     async def _take_turn(self, slot: _Slot) -> None:
         """Run events for as long as a turn lasts: the path of every event."""
-        handle, progress, attempts = self._handle, self.progress, self._attempts
+        handle, progress, tried = self._handle, self.progress, self._attempts.tried
         ready, take, done = self._lanes.ready, self._lanes.take, self._lanes.done
         counters, quick_s = self.counters, QUICK_S
         now = began = perf_counter()
@@ -254,8 +260,8 @@ class Slots:
                 if slot.event is event:
                     progress[event.partition].done(event.offset)
                     done(event)
-                    if attempts:
-                        attempts.pop(event, None)
+                    if tried:
+                        tried.pop(event, None)
                 else:
                     self._left(slot, event)
             if now - started > quick_s:
@@ -296,35 +302,19 @@ class Slots:
             slot.leaving[1].set_result(None)
             slot.leaving = None
         elif isinstance(error, Exception | asyncio.CancelledError):
-            self._retry_later(event, self._timed_out(error) if was_overdue else error)
+            if was_overdue:
+                error = timed_out(self.subscription.timeout_s, error)
+            self._attempts.failed(event, error, slot.began)
         else:
             self._gave_in(error)
         return True
 
-    def _timed_out(self, ended_by: BaseException) -> HandlerTimedOut:
-        """Say that the time was over; where the handler stood is in the cause."""
-        timeout_s = self.subscription.timeout_s
-        error = HandlerTimedOut(f"The handler did not end within {timeout_s:g} s.")
-        error.__cause__ = ended_by
-        return error
-
-    def _retry_later(self, event: Received, error: BaseException) -> None:
-        attempt = self._attempts.get(event, 0) + 1
-        delay_s = self._backoff.delay_s(attempt, random.random())  # noqa: S311 - jitter
-        log.warning(
-            "attempt failed",
-            **where(event),
-            attempt=attempt,
-            next_in_s=round(delay_s, 3),
-            exc_info=error,
-        )
-        self._attempts[event] = attempt
-        self._lanes.retry_later(event)
-        self._loop.call_later(delay_s, self._try_again, event)
-
-    def _try_again(self, event: Received) -> None:
-        self._lanes.ready_again(event)
+    def _given_up(self, event: Received) -> None:
+        self.progress[event.partition].done(event.offset)
+        self.counters.given_up += 1
+        self._lanes.let_go(event)
         self._wake()
+        self._turn_ended()
 
 
 def _take_back_cancel(slot: _Slot) -> None:
