@@ -108,8 +108,6 @@ def test_a_letter_that_kafka_refuses_holds_its_key_and_is_never_dropped(kafka, m
 
     async def main():
         async with working(app, kafka, group) as worker:
-            for slots in worker._slots.values():
-                slots._attempts._letters._backoff = Backoff(first_s=0.01, cap_s=0.05)
             await until(lambda: handled == [b"good"], "the other key is handled")
             await until(lambda: worker._bound.events == 2, "that is on record")
             assert await asyncio.to_thread(committed, kafka, group, topic) == 0

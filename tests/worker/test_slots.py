@@ -10,11 +10,12 @@ from structlog.testing import capture_logs
 from workers import until
 
 from eventstream.backoff import Backoff
-from eventstream.events import Event
+from eventstream.events import Event, Receipt
 from eventstream.log.received import runs_of
 from eventstream.worker.app import Subscription
+from eventstream.worker.handling import Handling
 from eventstream.worker.retry import Retry
-from eventstream.worker.slots import TURN_S, Slots
+from eventstream.worker.slots import TURN_S
 
 SOON_S = 5
 
@@ -27,11 +28,27 @@ def records(*keys, partition=0, start=0, values=None):
 
 
 class Letters:
-    def __init__(self):
+    """Companions of a topic in memory, always empty when a partition begins."""
+
+    group = "group"
+
+    def __init__(self, working):
         self.written = []
+        self._working = working
 
     async def write(self, event, failure):
         self.written.append((event.key, failure.error))
+        return Receipt("t.deadletter", event.partition, len(self.written) - 1)
+
+    def follow(self, places):
+        for place in places:
+            self._working.handling.caught_up(*place)
+
+    def leave(self, places):
+        pass
+
+    async def fetch(self, topic, partition, offsets):
+        raise AssertionError(f"nobody asked for {topic}/{partition}/{offsets}")
 
 
 class Working:
@@ -39,30 +56,35 @@ class Working:
 
     def __init__(self, handler, *keys, concurrency=4, order="key", timeout_s=None):
         self.ends_asked_for = []
-        self.letters = Letters()
+        self.letters = Letters(self)
         retry = Retry(attempts=None, backoff=Backoff(first_s=0.001, cap_s=0.002))
         subscription = Subscription("t", handler, concurrency, order, timeout_s, retry)
-        self.slots = Slots(
+        self.handling = Handling(
             subscription,
             self.letters,
+            self.letters,
+            self.letters.fetch,
             turn_ended=lambda: None,
             gave_in=self.ends_asked_for.append,
         )
-        self.slots.assign(0)
+        self.handling.assign(0)
         self._keys = keys
 
     @property
     def position(self):
-        return self.slots.progress[0].commit().position.offset
+        return self.handling.progress[0].commit().position.offset
 
     async def __aenter__(self):
-        await until(lambda: len(self.slots._idle) == len(self.slots._slots), "all slots rest")
+        await until(
+            lambda: len(self.handling._slots._idle) == len(self.handling._slots._slots),
+            "all slots rest",
+        )
         for run in runs_of(records(*self._keys)):
-            self.slots.receive(run)
+            self.handling.receive(run)
         return self
 
     async def __aexit__(self, *_):
-        await self.slots.close()
+        await self.handling.close()
 
 
 def test_handlers_of_one_key_follow_each_other_while_keys_run_side_by_side():
@@ -80,7 +102,7 @@ def test_handlers_of_one_key_follow_each_other_while_keys_run_side_by_side():
 
         keys = [b"a", b"b", b"c", b"a", b"b", b"a"]
         async with Working(handle, *keys) as working:
-            await until(lambda: working.slots.handled == len(keys), "it happens")
+            await until(lambda: working.handling.handled == len(keys), "it happens")
             assert working.position == len(keys)
         assert most == 3
         for key in (b"a", b"b", b"c"):
@@ -105,7 +127,7 @@ def test_as_many_handlers_run_at_once_as_asked_for_and_no_more():
         async with Working(handle, *[None] * 50, concurrency=7) as working:
             await until(lambda: running == 7, "it happens")
             go.set()
-            await until(lambda: working.slots.handled == 50, "it happens")
+            await until(lambda: working.handling.handled == 50, "it happens")
         assert most == 7
 
     asyncio.run(main())
@@ -118,7 +140,7 @@ def test_handlers_that_never_suspend_leave_the_loop_its_turns():
 
         async with Working(handle, *[None] * 400) as working:
             turns = 0
-            while working.slots.handled < 400:
+            while working.handling.handled < 400:
                 await asyncio.sleep(0)
                 turns += 1
             assert turns > 40
@@ -137,10 +159,10 @@ def test_a_failed_event_is_tried_again_and_holds_its_position_and_its_lane():
                 raise RuntimeError("not yet")
 
         async with Working(handle, b"bad", b"good", b"bad") as working:
-            await until(lambda: working.slots.handled == 3, "it happens")
+            await until(lambda: working.handling.handled == 3, "it happens")
             assert working.position == 3
-            assert working.slots.counters.failed_attempts == 3
-            assert working.slots._attempts.tried == {}
+            assert working.handling.counters.failed_attempts == 3
+            assert working.handling._attempts.tried == {}
         assert calls == [0, 1, 0, 0, 0, 2]
 
     asyncio.run(main())
@@ -154,7 +176,9 @@ def test_a_handler_that_ends_the_process_does_not_finish_its_event(error):
                 raise error
 
         async with Working(handle, b"bad", b"good") as working:
-            await until(lambda: working.ends_asked_for and working.slots.handled == 1, "it happens")
+            await until(
+                lambda: working.ends_asked_for and working.handling.handled == 1, "it happens"
+            )
             assert isinstance(working.ends_asked_for[0], error)
             assert working.position == 0
 
@@ -164,7 +188,7 @@ def test_a_handler_that_ends_the_process_does_not_finish_its_event(error):
 def test_a_slot_that_fails_by_itself_stops_the_worker():
     async def main():
         async def handle(event):
-            working.slots.progress[0].done(event.offset)
+            working.handling.progress[0].done(event.offset)
 
         async with Working(handle, b"a") as working:
             await until(lambda: working.ends_asked_for, "the worker is told")
@@ -184,8 +208,8 @@ def test_a_handler_that_cancels_itself_has_failed():
             await asyncio.sleep(0)
 
         async with Working(handle, b"a", concurrency=1) as working:
-            await until(lambda: working.slots.handled == 1, "it happens")
-            assert not working.slots._slots[0].task.cancelling()
+            await until(lambda: working.handling.handled == 1, "it happens")
+            assert not working.handling._slots._slots[0].task.cancelling()
         assert calls == [0, 0]
 
     asyncio.run(main())
@@ -201,14 +225,14 @@ def test_a_leaving_partition_starts_nothing_more_and_tells_when_the_running_end(
 
         async with Working(handle, b"a", b"b", b"a", b"c", concurrency=2) as working:
             await until(lambda: started == [0, 1], "it happens")
-            endings = working.slots.leave(0)
+            endings = working.handling.leave(0)
             assert len(endings) == 2
             go.set()
             async with asyncio.timeout(SOON_S):
                 await asyncio.gather(*endings)
             assert working.position == 2
-            assert working.slots.forget(0) == (4, 4)
-            assert working.slots.handled == 2
+            assert working.handling.forget(0) == (4, 4)
+            assert working.handling.handled == 2
         assert started == [0, 1]
 
     asyncio.run(main())
@@ -226,15 +250,15 @@ def test_what_still_runs_of_a_forgotten_partition_counts_for_nothing():
                     cancelled.append(event.offset)
 
         async with Working(handle, b"a", concurrency=1) as working:
-            await until(lambda: working.slots._slots[0].event is not None, "it happens")
-            working.slots.forget(0)
-            working.slots.assign(0)
+            await until(lambda: working.handling._slots._slots[0].event is not None, "it happens")
+            working.handling.forget(0)
+            working.handling.assign(0)
             for run in runs_of(records(b"a")):
-                working.slots.receive(run)
+                working.handling.receive(run)
             assert working.position == 0
-            await until(lambda: working.slots.handled == 1, "it happens")
+            await until(lambda: working.handling.handled == 1, "it happens")
             assert working.position == 1
-            assert not working.slots._slots[0].task.cancelling()
+            assert not working.handling._slots._slots[0].task.cancelling()
         assert cancelled == [0]
 
     asyncio.run(main())
@@ -249,11 +273,11 @@ def test_a_thread_that_ends_after_its_partition_left_finishes_nothing():
             ended.set()
 
         async with Working(handle, b"a", concurrency=1) as working:
-            await until(lambda: working.slots._slots[0].event is not None, "it happens")
-            working.slots.forget(0)
-            working.slots.assign(0)
+            await until(lambda: working.handling._slots._slots[0].event is not None, "it happens")
+            working.handling.forget(0)
+            working.handling.assign(0)
             for run in runs_of(records(b"b", start=0)):
-                working.slots.progress[0].receive(run)
+                working.handling.progress[0].receive(run)
             go.set()
             await until(ended.is_set, "it happens")
             await asyncio.sleep(0)
@@ -272,14 +296,14 @@ def test_a_waiting_retry_is_forgotten_with_its_partition():
 
         async with Working(handle, b"a") as working:
             await until(lambda: calls, "it happens")
-            working.slots.forget(0)
+            working.handling.forget(0)
             seen = len(calls)
-            working.slots.assign(1)
+            working.handling.assign(1)
             for run in runs_of(records(b"other", partition=1)):
-                working.slots.receive(run)
+                working.handling.receive(run)
             await until(lambda: calls.count(b"other") > 3, "it happens")
             assert calls.count(b"a") == seen
-            assert not any(event.partition == 0 for event in working.slots._attempts.tried)
+            assert not any(event.partition == 0 for event in working.handling._attempts.tried)
 
     asyncio.run(main())
 
@@ -294,7 +318,7 @@ def test_plain_functions_run_in_threads_and_so_do_several_at_once():
             barrier.wait(SOON_S)
 
         async with Working(handle, b"a", b"b", b"c") as working:
-            await until(lambda: working.slots.handled == 3, "it happens")
+            await until(lambda: working.handling.handled == 3, "it happens")
         assert len(threads) == 3
         assert threading.main_thread() not in threads
 
@@ -312,7 +336,7 @@ def test_a_plain_function_that_returns_an_awaitable_has_it_awaited():
             return later(event)
 
         async with Working(plain, b"a") as working:
-            await until(lambda: working.slots.handled == 1, "it happens")
+            await until(lambda: working.handling.handled == 1, "it happens")
         assert awaited == [0]
 
     asyncio.run(main())
@@ -329,7 +353,7 @@ def test_a_callable_object_with_an_async_call_is_awaited_in_the_loop():
     async def main():
         handler = Handler()
         async with Working(handler, b"a") as working:
-            await until(lambda: working.slots.handled == 1, "it happens")
+            await until(lambda: working.handling.handled == 1, "it happens")
         assert handler.tasks[0] is not None
 
     asyncio.run(main())
@@ -342,8 +366,8 @@ def test_times_are_counted_by_how_long_attempts_took():
                 await asyncio.sleep(0.012)
 
         async with Working(handle, b"quick", b"slow", b"quick") as working:
-            await until(lambda: working.slots.handled == 3, "it happens")
-            samples = {one.metric: one for one in working.slots.samples()}
+            await until(lambda: working.handling.handled == 3, "it happens")
+            samples = {one.metric: one for one in working.handling.samples()}
         seconds = samples["eventstream_worker_handler_seconds"]
         assert seconds.counts[0] == 2
         assert sum(seconds.counts) == 3
@@ -366,11 +390,11 @@ def test_a_typed_handler_gets_its_data_and_a_value_that_does_not_fit_waits(is_as
 
         async with Working(handle_async if is_async else handle) as working:
             for run in runs_of(records(b"a", b"b", values=[b"1", b"one"])):
-                working.slots.receive(run)
+                working.handling.receive(run)
             await until(lambda: working.position == 2, "one is handled, one given up")
             assert got == [(1, b"a")]
             assert working.letters.written == [(b"b", "eventstream.errors.InvalidEvent")]
-            assert working.slots.handled == working.slots.counters.given_up == 1
+            assert working.handling.handled == working.handling.counters.given_up == 1
 
     asyncio.run(main())
 
@@ -417,10 +441,10 @@ def test_a_handler_that_ends_well_though_it_was_cancelled_is_done():
         async with Working(handle, b"stubborn", timeout_s=0.02, concurrency=1) as working:
             await until(lambda: done, "the stubborn one ends")
             for run in runs_of(records(b"next", start=1)):
-                working.slots.receive(run)
+                working.handling.receive(run)
             await until(lambda: len(done) == 2, "the next one is handled")
             assert working.position == 2
-            assert working.slots.counters.failed_attempts == 0
+            assert working.handling.counters.failed_attempts == 0
         assert cancels == [1, 0]
 
     asyncio.run(main())

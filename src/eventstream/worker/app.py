@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[..., Any]
 
-OnFailure = Literal["deadletter", "stop"]
+OnFailure = Literal["deadletter", "park", "stop"]
 AnyHandler = TypeVar("AnyHandler", bound="Handler")
 
 
@@ -100,8 +100,10 @@ class App:
                 must not be tried again while it still runs.
             retry: How often, and how long, a failing event is tried; ten times if left out.
             on_failure: What happens to an event when it is tried no more. `deadletter` moves it to
-                the topic's dead letters, `<topic>.deadletter`, and its key goes on; `stop` ends the
-                worker, so that somebody looks: the event is not done and comes again.
+                the topic's dead letters, `<topic>.deadletter`, and its key goes on; `park` moves
+                it there too, and the key's later events to `<topic>.parked`, in order, until
+                somebody replays or discards them; `stop` ends the worker, so that somebody looks:
+                the event is not done and comes again.
 
         Raises:
             InvalidSetting: The topic has a handler already, an argument is out of bounds, or the
@@ -120,6 +122,10 @@ class App:
             choices = ", ".join(get_args(OnFailure))
             raise InvalidSetting(
                 f"Topic {topic!r}: on_failure is {on_failure!r}; choose one of {choices}."
+            )
+        if on_failure == "park" and order != "key":
+            raise InvalidSetting(
+                f"Topic {topic!r}: on_failure='park' parks keys, so order must be 'key'."
             )
         if timeout_s is not None and timeout_s <= 0:
             raise InvalidSetting(f"Topic {topic!r}: timeout_s is {timeout_s}; it must be above 0.")

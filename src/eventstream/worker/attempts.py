@@ -1,33 +1,25 @@
-"""What becomes of events whose handler failed: another attempt, a dead letter, or the end."""
+"""What becomes of events whose handler failed: another attempt, or the end of them."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from eventstream.deadletters.letters import Failure
-from eventstream.errors import HandlerTimedOut, Permanent
+from eventstream.errors import HandlerTimedOut
 from eventstream.observe.logs import where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from eventstream.log.received import Received
     from eventstream.worker.app import Subscription
     from eventstream.worker.lanes import NoLanes
 
 log = structlog.get_logger(__name__)
-
-
-class Letters(Protocol):
-    """Where events go that are given up."""
-
-    async def write(self, event: Received, failure: Failure | None) -> None:
-        """Write an event's letter and wait for its acknowledgement, however long that takes."""
 
 
 class Tried(NamedTuple):
@@ -43,10 +35,9 @@ class Attempts:
     Args:
         subscription: The handler, and when its failures are given up.
         lanes: Where a failed event waits.
-        letters: Takes the events that are given up.
         tried_again: Called when an event may run again.
-        given_up: Called when an event's letter is acknowledged.
-        gave_in: Called when the worker is to end; the event is not done.
+        give_up: Called with an event that is tried no more, and its last error and attempt; it
+            waits in its lane.
 
     Attributes:
         tried: The events that failed before and are not finished.
@@ -56,33 +47,31 @@ class Attempts:
         self,
         subscription: Subscription,
         lanes: NoLanes[Received],
-        letters: Letters,
         *,
         tried_again: Callable[[], None],
-        given_up: Callable[[Received], None],
-        gave_in: Callable[[Permanent], None],
+        give_up: Callable[[Received, BaseException, int], None],
     ) -> None:
         self.tried: dict[Received, Tried] = {}
         self._subscription = subscription
         self._lanes = lanes
-        self._letters = letters
         self._tried_again = tried_again
-        self._given_up = given_up
-        self._gave_in = gave_in
-        self._moving: dict[Received, asyncio.Task[None]] = {}
-        self._loop = asyncio.get_running_loop()
+        self._give_up = give_up
+        self._call_later = asyncio.get_running_loop().call_later
 
     def failed(self, event: Received, error: BaseException, began: float) -> None:
         """Decide what becomes of an event whose attempt raised; `began` is on `perf_counter`."""
         attempts, first_began = self.tried.get(event, (0, began))
         attempts += 1
+        elapsed_s = perf_counter() - first_began
         delay_s = self._subscription.retry.delay_s(
             error,
             attempts,
-            perf_counter() - first_began,
+            elapsed_s,
             random.random(),  # noqa: S311 - jitter
         )
+        self._lanes.retry_later(event)
         if delay_s is None:
+            self.tried.pop(event, None)
             self._give_up(event, error, attempts)
             return
         log.warning(
@@ -94,48 +83,12 @@ class Attempts:
             exc_info=error if attempts == 1 else None,
         )
         self.tried[event] = Tried(attempts, first_began)
-        self._lanes.retry_later(event)
-        self._loop.call_later(delay_s, self._try_again, event)
+        self._call_later(delay_s, self._try_again, event)
 
-    def leave(self, partition: int) -> list[asyncio.Task[None]]:
-        """Try nothing of a partition again; return the letters of it that are being written."""
-        for event in _of(partition, self.tried):
+    def leave(self, partition: int) -> None:
+        """Try nothing of a partition again."""
+        for event in [event for event in self.tried if event.partition == partition]:
             del self.tried[event]
-        return [self._moving[event] for event in _of(partition, self._moving)]
-
-    def abandon(self, partition: int) -> None:
-        """Wait no more for the partition's letters: those events are not done."""
-        for event in _of(partition, self._moving):
-            self._moving.pop(event).cancel()
-
-    async def close(self) -> None:
-        """Give up what is being written."""
-        moving = list(self._moving.values())
-        for task in moving:
-            task.cancel()
-        await asyncio.gather(*moving, return_exceptions=True)
-
-    def _give_up(self, event: Received, error: BaseException, attempts: int) -> None:
-        self.tried.pop(event, None)
-        self._lanes.retry_later(event)
-        on_failure = self._subscription.on_failure
-        log.error("given up", **where(event), attempt=attempts, then=on_failure, exc_info=error)
-        if on_failure == "stop":
-            self._gave_in(_end_of_the_worker(event, error, attempts))
-            return
-        writing = self._letters.write(event, Failure.of(error, attempts))
-        self._moving[event] = task = self._loop.create_task(writing)
-        task.add_done_callback(lambda task: self._moved(event, task))
-
-    def _moved(self, event: Received, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or self._moving.pop(event, None) is None:
-            return
-        error = task.exception()
-        if error is not None:
-            log.error("a dead letter failed", **where(event), exc_info=error)
-            self._gave_in(Permanent(f"The dead letter of {event!r} failed: {error!r}."))
-            return
-        self._given_up(event)
 
     def _try_again(self, event: Received) -> None:
         self._lanes.ready_again(event)
@@ -147,16 +100,3 @@ def timed_out(timeout_s: float | None, ended_by: BaseException) -> HandlerTimedO
     error = HandlerTimedOut(f"The handler did not end within {timeout_s:g} s.")
     error.__cause__ = ended_by
     return error
-
-
-def _end_of_the_worker(event: Received, error: BaseException, attempts: int) -> Permanent:
-    times = "once" if attempts == 1 else f"{attempts} times"
-    return Permanent(
-        f"The handler of {event.topic!r} failed {times} on {event!r}"
-        f" ({type(error).__name__}: {error}), and its on_failure is 'stop';"
-        " the event is not done and comes again."
-    )
-
-
-def _of(partition: int, events: Iterable[Received]) -> list[Received]:
-    return [event for event in events if event.partition == partition]

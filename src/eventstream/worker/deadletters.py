@@ -1,8 +1,4 @@
-"""Moves events that were given up to the dead-letter topic.
-
-An event counts as done when its letter is acknowledged. Until then its lane waits, and the letter
-is written again for as long as it takes.
-"""
+"""Writes letters and marks, each again for as long as it takes Kafka to acknowledge it."""
 
 from __future__ import annotations
 
@@ -13,19 +9,16 @@ from typing import TYPE_CHECKING
 import structlog
 
 from eventstream.backoff import Backoff
-from eventstream.deadletters.letters import (
-    DEADLETTER_SUFFIX,
-    HEADER_BYTES,
-    Failure,
-    headers_of,
-)
+from eventstream.deadletters.letters import DEADLETTER_SUFFIX, HEADER_BYTES, headers_of
+from eventstream.deadletters.marks import MARK_HEADERS, PARKED_SUFFIX
 from eventstream.errors import EventstreamError, PartitionNotFound, RecordTooLarge, TopicNotFound
 from eventstream.log.companions import make_companion
 from eventstream.observe.logs import where
 
 if TYPE_CHECKING:
-    from eventstream.events import Headers
-    from eventstream.log.received import Received
+    from eventstream.deadletters.letters import Failure
+    from eventstream.deadletters.marks import Mark
+    from eventstream.events import Event, Headers, Receipt
     from eventstream.settings import KafkaSettings
     from eventstream.worker.outbox import Outbox
 
@@ -33,46 +26,64 @@ log = structlog.get_logger(__name__)
 
 
 class DeadLetters:
-    """Writes the letters of one group; owned by the running loop.
+    """Writes what one group has to say about its events; owned by the running loop.
 
     Args:
         kafka: How to reach Kafka, to make the topics.
         group: The consumer group that gives events up.
-        outbox: Sends the letters.
-        backoff: How long to wait before a letter that was not taken is written again.
+        outbox: Sends the records.
+        backoff: How long to wait before a record that was not taken is written again.
     """
 
     def __init__(
         self, kafka: KafkaSettings, group: str, outbox: Outbox, backoff: Backoff | None = None
     ) -> None:
+        self.group = group
         self._kafka = kafka
-        self._group = group
         self._outbox = outbox
         self._backoff = backoff or Backoff()
         self._made: set[str] = set()
 
-    async def write(
-        self, event: Received, failure: Failure | None, suffix: str = DEADLETTER_SUFFIX
-    ) -> None:
-        """Write an event's letter and wait for its acknowledgement, however long that takes."""
-        headers = headers_of(event, self._group, failure)
+    async def write(self, event: Event, failure: Failure) -> Receipt:
+        """Write an event's dead letter."""
+        headers = headers_of(event, self.group, failure)
+        return await self._deliver(event, DEADLETTER_SUFFIX, event.value, headers)
+
+    async def park(self, event: Event) -> Receipt:
+        """Write an event behind the parked ones of its key."""
+        headers = headers_of(event, self.group, None)
+        return await self._deliver(event, PARKED_SUFFIX, event.value, headers)
+
+    async def mark(self, event: Event, mark: Mark) -> Receipt:
+        """Write a mark about letters that have the partition and the key of this event."""
+        return await self._deliver(event, PARKED_SUFFIX, mark.encode(), MARK_HEADERS)
+
+    async def _deliver(
+        self, event: Event, suffix: str, value: bytes | None, headers: Headers
+    ) -> Receipt:
         attempt = 0
         while True:
             attempt += 1
             try:
-                await self._send(event, headers, suffix)
-            except RecordTooLarge as error:
+                return await self._send(event, suffix, value, headers)
+            except EventstreamError as error:
                 shorter = _without_stack(headers)
-                if len(shorter) < len(headers):
+                if isinstance(error, RecordTooLarge) and len(shorter) < len(headers):
                     headers = shorter
                     continue
-                await self._wait(event, attempt, error)
-            except EventstreamError as error:
-                await self._wait(event, attempt, error)
-            else:
-                return
+                delay_s = self._backoff.delay_s(attempt, random.random())  # noqa: S311 - jitter
+                log.error(  # noqa: TRY400 - a sentence for a person, not a bug
+                    "a dead letter was not written; its lane waits",
+                    **where(event),
+                    attempt=attempt,
+                    next_in_s=round(delay_s, 3),
+                    problem=str(error),
+                )
+                await asyncio.sleep(delay_s)
 
-    async def _send(self, event: Received, headers: Headers, suffix: str) -> None:
+    async def _send(
+        self, event: Event, suffix: str, value: bytes | None, headers: Headers
+    ) -> Receipt:
         topic = event.topic + suffix
         if topic not in self._made:
             await asyncio.get_running_loop().run_in_executor(
@@ -80,21 +91,10 @@ class DeadLetters:
             )
             self._made.add(topic)
         try:
-            await self._outbox.send(topic, event.value, event.key, headers, event.partition)
+            return await self._outbox.send(topic, value, event.key, headers, event.partition)
         except (TopicNotFound, PartitionNotFound):
             self._made.discard(topic)
             raise
-
-    async def _wait(self, event: Received, attempt: int, error: EventstreamError) -> None:
-        delay_s = self._backoff.delay_s(attempt, random.random())  # noqa: S311 - jitter
-        log.error(
-            "a dead letter was not written; its lane waits",
-            **where(event),
-            attempt=attempt,
-            next_in_s=round(delay_s, 3),
-            problem=str(error),
-        )
-        await asyncio.sleep(delay_s)
 
 
 def _without_stack(headers: Headers) -> Headers:

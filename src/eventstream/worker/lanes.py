@@ -13,6 +13,9 @@ The three kinds of lanes share one contract:
 - `done(event)`: a taken event is finished; the next one of its lane becomes ready.
 - `retry_later(event)` and `ready_again(event)`: a taken event waits for another attempt; its lane
   waits with it. Or `let_go(event)`: it waits no more, and is finished.
+- `hold(hold)`: have something other than an event run alone in a lane, after what waits there; it
+  is reported `done` as an event is. And `take_behind(event)`: take what waits behind a taken event
+  or a hold out of its lane.
 - `revoke(partition)`: forget the partition's events. Those taken before are nobody's: they must not
   be reported done.
 
@@ -26,7 +29,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 Order = Literal["key", "partition", "none"]
@@ -43,6 +46,18 @@ class Laned(Protocol):
 Item = TypeVar("Item", bound=Laned)
 
 
+class Hold:
+    """Something that runs alone in a lane, without a slot: `begin` is called when its turn is."""
+
+    __slots__ = ("begin", "behind", "key", "partition")
+
+    def __init__(self, partition: int, key: bytes | None, begin: Callable[[], None]) -> None:
+        self.partition = partition
+        self.key = key
+        self.begin = begin
+        self.behind: Any = None
+
+
 class NoLanes(Generic[Item]):
     """No order: every event may run at once."""
 
@@ -57,8 +72,24 @@ class NoLanes(Generic[Item]):
         """Make events ready."""
         self.ready.extend(events)
 
-    def done(self, event: Item) -> None:
+    def done(self, event: Item | Hold) -> None:
         """Finish a taken event."""
+
+    def hold(self, hold: Hold) -> None:
+        """Let it begin: it stands in nobody's way."""
+        hold.begin()
+
+    def take_behind(self, event: Item | Hold) -> list[Item]:  # noqa: ARG002 - the contract
+        """Take what waits behind a taken event: nothing does."""
+        return []
+
+    def _go_on_behind(self, event: Item | Hold) -> None:
+        """Let what waits behind a finished event have its turn."""
+        behind, event.behind = event.behind, None
+        if type(behind) is Hold:
+            behind.begin()
+        else:
+            self.ready.append(behind)
 
     def retry_later(self, event: Item) -> None:
         """Keep a taken event, and its lane, until `ready_again`."""
@@ -76,6 +107,10 @@ class NoLanes(Generic[Item]):
             self._retrying.remove(event)
             self.done(event)
 
+    def waits(self, event: Item) -> bool:
+        """Whether an event waits for another attempt or for its end, and was not revoked."""
+        return event in self._retrying
+
     def revoke(self, partition: int) -> None:
         """Forget a partition's events."""
         kept = [event for event in self.ready if event.partition != partition]
@@ -91,7 +126,7 @@ class PartitionLanes(NoLanes[Item]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._last: dict[int, Item] = {}
+        self._last: dict[int, Item | Hold] = {}
 
     def add(self, partition: int, events: Sequence[Item]) -> None:
         """Line up events of one partition, in offset order."""
@@ -103,13 +138,26 @@ class PartitionLanes(NoLanes[Item]):
             else:
                 last.behind = event
 
-    def done(self, event: Item) -> None:
+    def done(self, event: Item | Hold) -> None:
         """Finish a taken event; the next of its partition becomes ready."""
         if event.behind is None:
             del self._last[event.partition]
         else:
-            self.ready.append(event.behind)
-            event.behind = None
+            self._go_on_behind(event)
+
+    def hold(self, hold: Hold) -> None:
+        """Let it begin when all that is in the lane by now is finished."""
+        last = self._last.get(hold.partition)
+        self._last[hold.partition] = hold
+        if last is None:
+            hold.begin()
+        else:
+            last.behind = hold
+
+    def take_behind(self, event: Item | Hold) -> list[Item]:
+        """Take what waits behind a taken event out of its lane."""
+        self._last[event.partition] = event
+        return _cut_behind(event)
 
     def revoke(self, partition: int) -> None:
         """Forget a partition's lane."""
@@ -124,7 +172,7 @@ class KeyLanes(NoLanes[Item]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._last: dict[int, dict[bytes, Item]] = {}
+        self._last: dict[int, dict[bytes, Item | Hold]] = {}
 
     def add(self, partition: int, events: Sequence[Item]) -> None:
         """Line up events of one partition, in offset order."""
@@ -143,7 +191,7 @@ class KeyLanes(NoLanes[Item]):
             else:
                 last.behind = event
 
-    def done(self, event: Item) -> None:
+    def done(self, event: Item | Hold) -> None:
         """Finish a taken event; the next of its key becomes ready."""
         key = event.key
         if key is None:
@@ -151,13 +199,38 @@ class KeyLanes(NoLanes[Item]):
         if event.behind is None:
             del self._last[event.partition][key]
         else:
-            self.ready.append(event.behind)
-            event.behind = None
+            self._go_on_behind(event)
+
+    def hold(self, hold: Hold) -> None:
+        """Let it begin when all that is in the lane by now is finished."""
+        last_of = self._last.setdefault(hold.partition, {})
+        last = None if hold.key is None else last_of.get(hold.key)
+        if hold.key is not None:
+            last_of[hold.key] = hold
+        if last is None:
+            hold.begin()
+        else:
+            last.behind = hold
+
+    def take_behind(self, event: Item | Hold) -> list[Item]:
+        """Take what waits behind a taken event out of its lane."""
+        if event.key is not None:
+            self._last[event.partition][event.key] = event
+        return _cut_behind(event)
 
     def revoke(self, partition: int) -> None:
         """Forget a partition's lanes."""
         self._last.pop(partition, None)
         super().revoke(partition)
+
+
+def _cut_behind(event: Item | Hold) -> list[Item]:
+    taken = []
+    behind, event.behind = event.behind, None
+    while behind is not None:
+        taken.append(behind)
+        behind.behind, behind = None, behind.behind
+    return taken
 
 
 def lanes_for(order: Order) -> NoLanes[Item]:

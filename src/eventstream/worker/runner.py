@@ -15,23 +15,27 @@ import structlog
 from eventstream.errors import EventstreamError, Permanent
 from eventstream.log.bound import Bound
 from eventstream.log.consumer import Consumer
+from eventstream.log.follower import Follower
 from eventstream.log.listener import NOWHERE
+from eventstream.log.pick import pick
 from eventstream.observe import metrics
 from eventstream.observe.metrics import sample
 from eventstream.settings import ProducerSettings
 from eventstream.worker.deadletters import DeadLetters
+from eventstream.worker.handling import Handling
 from eventstream.worker.outbox import Outbox
-from eventstream.worker.slots import Slots
+from eventstream.worker.parking import topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
+    from eventstream.events import Event
     from eventstream.log.listener import Partition, Positions
-    from eventstream.log.received import Run
+    from eventstream.log.received import Received, Run
     from eventstream.observe.metrics import Sample
     from eventstream.settings import KafkaSettings, WorkerSettings
     from eventstream.worker.app import App
-    from eventstream.worker.progress import Commit
+    from eventstream.worker.progress import Commit, Progress
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +71,7 @@ class Worker:
         self._kafka = kafka
         self._settings = settings
         self._bound = Bound(settings.max_in_flight, settings.max_in_flight_bytes)
-        self._slots: dict[str, Slots] = {}
+        self._handlings: dict[str, Handling] = {}
         self._consumer: Consumer
         self._loop: asyncio.AbstractEventLoop
         self._stop_asked = asyncio.Event()
@@ -88,10 +92,17 @@ class Worker:
         self._consumer = Consumer(self._kafka, self._settings, topics, self, self._bound)
         outbox = Outbox(self._kafka, self._producer_settings)
         letters = DeadLetters(self._kafka, self._settings.group, outbox)
+        follower = Follower(self._kafka, self)
         for subscription in self._app.subscriptions:
-            self._slots[subscription.topic] = Slots(
-                subscription, letters, self._turn_ended, self._gave_in
+            self._handlings[subscription.topic] = Handling(
+                subscription,
+                letters,
+                follower,
+                self._fetch,
+                turn_ended=self._turn_ended,
+                gave_in=self._gave_in,
             )
+        follower.start()
         self._consumer.start()
         committing = self._loop.create_task(self._commit_when_due())
         committing.add_done_callback(lambda _: self.stop())
@@ -100,8 +111,9 @@ class Worker:
             await self._leave()
         finally:
             committing.cancel()
-            await asyncio.gather(*(slots.close() for slots in self._slots.values()))
+            await asyncio.gather(*(each.close() for each in self._handlings.values()))
             outbox.close()
+            await follower.stop()
         with contextlib.suppress(asyncio.CancelledError):
             await committing
         if self._failure is not None:
@@ -115,9 +127,9 @@ class Worker:
 
     def samples(self) -> Iterator[Sample]:
         """Take the samples for a scrape; lag is as of what Kafka last told."""
-        for topic, slots in self._slots.items():
-            yield from slots.samples()
-            for partition, progress in slots.progress.items():
+        for topic, handling in self._handlings.items():
+            yield from handling.samples()
+            for partition, progress in handling.progress.items():
                 end = self._consumer.end_offset(topic, partition)
                 if end >= 0 and progress.committed.offset >= 0:
                     lag = max(0, end - progress.committed.offset)
@@ -129,22 +141,22 @@ class Worker:
     def assigned(self, committed: Positions) -> None:
         """Begin with partitions that are this process's now."""
         for (topic, partition), position in committed.items():
-            self._slots[topic].assign(partition, position)
+            self._handlings[topic].assign(partition, position)
         if not self._is_ready:
             self._is_ready = True
-            log.info("worker ready", group=self._settings.group, topics=list(self._slots))
+            log.info("worker ready", group=self._settings.group, topics=list(self._handlings))
 
     def received(self, runs: Sequence[Run]) -> None:
         """Line up events; those of partitions that have left meanwhile are let go."""
         for run in runs:
-            slots = self._slots[run.topic]
-            progress = slots.progress.get(run.partition)
+            handling = self._handlings[run.topic]
+            progress = handling.progress.get(run.partition)
             if progress is None or self._stop_asked.is_set():
                 self._bound.release(len(run.events), sum(run.sizes))
                 continue
             if progress.is_behind(run.offsets[0]):
                 self._begin_again(run)
-            self._bound.release(*slots.receive(run))
+            self._bound.release(*handling.receive(run))
         if self._commit_timer is None:
             self._commit_later(self._settings.commit_interval_s)
 
@@ -158,7 +170,17 @@ class Worker:
     def lost(self, partitions: Sequence[Partition]) -> None:
         """Forget partitions; what still runs of them is cancelled and counts for nothing."""
         for topic, partition in partitions:
-            self._bound.release(*self._slots[topic].forget(partition))
+            self._bound.release(*self._handlings[topic].forget(partition))
+
+    # What the following thread tells of letters; see `Reader`.
+
+    def heard(self, topic: str, partition: int, events: Sequence[Event]) -> None:
+        """Take letters and marks of a topic's companion."""
+        self._handlings[topic_of(topic)].heard(topic, partition, events)
+
+    def caught_up(self, topic: str, partition: int) -> None:
+        """Note that a companion is heard to its end."""
+        self._handlings[topic_of(topic)].caught_up(topic, partition)
 
     def failed(self, error: EventstreamError) -> None:
         """Stop, and let `run` raise."""
@@ -167,6 +189,11 @@ class Worker:
         self.stop()
 
     # Own business.
+
+    async def _fetch(
+        self, topic: str, partition: int, offsets: Collection[int]
+    ) -> dict[int, Received]:
+        return await self._loop.run_in_executor(None, pick, self._kafka, topic, partition, offsets)
 
     def _gave_in(self, error: BaseException) -> None:
         if isinstance(error, EventstreamError):
@@ -204,7 +231,7 @@ class Worker:
         endings = [
             ending
             for topic, partition in partitions
-            for ending in self._slots[topic].leave(partition)
+            for ending in self._handlings[topic].leave(partition)
         ]
         if endings:
             await asyncio.wait(endings, timeout=self._settings.drain_timeout_s)
@@ -239,7 +266,7 @@ class Worker:
         self._hold_the_crowded()
         if not commits:
             return True
-        progress = {where: self._slots[where[0]].progress[where[1]] for where in commits}
+        progress = {where: self._progress(where) for where in commits}
         positions = {where: commit.position for where, commit in commits.items()}
         try:
             taken = await self._consumer.commits.commit(positions)
@@ -253,17 +280,23 @@ class Worker:
     def _hold_the_crowded(self) -> None:
         """Read no more of partitions whose commits have no room to tell what is finished."""
         crowded = frozenset(
-            where for where in self._owned() if self._slots[where[0]].progress[where[1]].is_crowded
+            where
+            for where in self._owned()
+            if self._handlings[where[0]].progress[where[1]].is_crowded
         )
         self._consumer.hold(crowded)
 
     def _owned(self) -> list[Partition]:
-        return [(topic, each) for topic, slots in self._slots.items() for each in slots.progress]
+        return [(topic, each) for topic, one in self._handlings.items() for each in one.progress]
+
+    def _progress(self, where: Partition) -> Progress:
+        topic, partition = where
+        return self._handlings[topic].progress[partition]
 
     def _commits(self, partitions: Sequence[Partition]) -> dict[Partition, Commit]:
         found = {}
         for where in partitions:
-            progress = self._slots[where[0]].progress.get(where[1])
+            progress = self._handlings[where[0]].progress.get(where[1])
             commit = None if progress is None else progress.commit()
             if commit is not None:
                 found[where] = commit

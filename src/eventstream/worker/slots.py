@@ -9,27 +9,25 @@ it has use for.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import structlog
 
-from eventstream.log.listener import NOWHERE, Position
 from eventstream.observe.logs import where
-from eventstream.worker.attempts import Attempts, timed_out
-from eventstream.worker.counters import QUICK_S, WorkerCounters
-from eventstream.worker.handlers import awaitable_handler
-from eventstream.worker.lanes import NoLanes, lanes_for
-from eventstream.worker.progress import Progress
+from eventstream.worker.attempts import timed_out
+from eventstream.worker.counters import QUICK_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable
+    from typing import Any
 
-    from eventstream.log.received import Received, Run
-    from eventstream.observe.metrics import Sample
+    from eventstream.log.received import Received
     from eventstream.worker.app import Subscription
-    from eventstream.worker.attempts import Letters
+    from eventstream.worker.attempts import Attempts
+    from eventstream.worker.counters import WorkerCounters
+    from eventstream.worker.lanes import NoLanes
+    from eventstream.worker.progress import Progress
 
 log = structlog.get_logger(__name__)
 
@@ -54,11 +52,15 @@ class _Slot:
 
 
 class Slots:
-    """Runs one handler; owned by the loop it is made in.
+    """Runs events of one handler; owned by the loop it is made in.
 
     Args:
         subscription: The handler, and how it is run.
-        letters: Takes the events that are given up.
+        handle: Calls the handler.
+        lanes: The events, those first that may run now.
+        progress: What is finished, by partition.
+        attempts: Takes the events whose handler raised.
+        counters: Counts them.
         turn_ended: Called after a slot ran events: the time for what is due.
         gave_in: Called when the process is to end; the event that asked for it is not done.
     """
@@ -66,27 +68,24 @@ class Slots:
     def __init__(
         self,
         subscription: Subscription,
-        letters: Letters,
+        handle: Callable[[Received], Awaitable[Any]],
+        lanes: NoLanes[Received],
+        progress: dict[int, Progress],
+        attempts: Attempts,
+        counters: WorkerCounters,
+        *,
         turn_ended: Callable[[], None],
         gave_in: Callable[[BaseException], None],
     ) -> None:
-        self.subscription = subscription
-        self.counters = WorkerCounters()
-        self.progress: dict[int, Progress] = {}
+        self._subscription = subscription
+        self._handle = handle
+        self._lanes = lanes
+        self._progress = progress
+        self._attempts = attempts
+        self._counters = counters
         self._turn_ended = turn_ended
         self._gave_in = gave_in
-        self._lanes: NoLanes[Received] = lanes_for(subscription.order)
         self._loop = asyncio.get_running_loop()
-        self._threads = ThreadPoolExecutor(subscription.concurrency, subscription.topic)
-        self._handle = awaitable_handler(subscription.handler, self._threads)
-        self._attempts = Attempts(
-            subscription,
-            self._lanes,
-            letters,
-            tried_again=self._wake,
-            given_up=self._given_up,
-            gave_in=gave_in,
-        )
         self._idle: list[_Slot] = []
         self._slots = [_Slot() for _ in range(subscription.concurrency)]
         self._turn_ends = 0.0
@@ -98,66 +97,13 @@ class Slots:
             slot.task = self._loop.create_task(self._run(slot))
             slot.task.add_done_callback(self._slot_ended)
 
-    def assign(self, partition: int, committed: Position = NOWHERE) -> None:
-        """Begin to take events of a partition, from the position committed last."""
-        try:
-            self.progress[partition] = Progress(committed)
-        except ValueError as error:
-            topic = self.subscription.topic
-            log.warning(
-                "a commit's metadata cannot be read; what is finished beyond it comes again",
-                topic=topic,
-                partition=partition,
-                problem=str(error),
-            )
-            self.progress[partition] = Progress(Position(committed.offset))
-
-    def receive(self, run: Run) -> tuple[int, int]:
-        """Take events of an assigned partition.
-
-        Returns:
-            How many events, and how many of their bytes, an earlier owner has finished already.
-        """
-        fresh = self.progress[run.partition].receive(run)
-        self.counters.received += len(fresh.events)
-        self._lanes.add(run.partition, fresh.events)
-        self._wake()
-        if fresh is run:
-            return 0, 0
-        return len(run.events) - len(fresh.events), sum(run.sizes) - sum(fresh.sizes)
-
-    @property
-    def handled(self) -> int:
-        """Events whose handler finished."""
-        unfinished = sum(progress.unfinished for progress in self.progress.values())
-        counters = self.counters
-        return counters.received - counters.forgotten - counters.given_up - unfinished
-
-    def samples(self) -> Iterator[Sample]:
-        """Take the samples for a scrape."""
-        return self.counters.samples(self.subscription.topic, self.handled)
-
-    def forget(self, partition: int) -> tuple[int, int]:
-        """Abandon a partition and what was not committed of it.
-
-        Returns:
-            How many events, and how many of their bytes, were uncommitted.
-        """
-        self.abandon(partition)
-        progress = self.progress.pop(partition, None)
-        if progress is None:
-            return 0, 0
-        self.counters.forgotten += progress.unfinished
-        return progress.give_up()
-
     def leave(self, partition: int) -> list[asyncio.Future[None]]:
-        """Start nothing more of a partition.
+        """Let go of a partition, whose events the lanes have forgotten.
 
         Returns:
-            A future for each event of it that runs, or is being given up: resolved when it ended.
+            A future for each event of it that runs: resolved when its handler has ended.
         """
-        self._lanes.revoke(partition)
-        endings: list[asyncio.Future[None]] = [*self._attempts.leave(partition)]
+        endings = []
         for slot in self._slots:
             if slot.event is not None and slot.event.partition == partition:
                 slot.leaving = (slot.event, self._loop.create_future())
@@ -166,23 +112,14 @@ class Slots:
                 endings.append(slot.leaving[1])
         return endings
 
-    def abandon(self, partition: int) -> int:
-        """Cancel what still runs of a partition; plain functions run on, but nothing counts them.
-
-        Returns:
-            How many events were given up.
-        """
-        self.leave(partition)
-        self._attempts.abandon(partition)
-        given_up = 0
+    def abandon(self, partition: int) -> None:
+        """Cancel what still runs of a partition; threads run on, but nothing counts them."""
         for slot in self._slots:
             if slot.leaving is not None and slot.leaving[0].partition == partition:
                 log.warning("handler cancelled: it took too long to end", **where(slot.leaving[0]))
                 slot.leaving[1].cancel()
                 slot.leaving = None
                 slot.task.cancel()
-                given_up += 1
-        return given_up
 
     async def close(self) -> None:
         """End the slots."""
@@ -192,17 +129,16 @@ class Slots:
         for slot in self._slots:
             slot.task.cancel()
         await asyncio.gather(*(slot.task for slot in self._slots), return_exceptions=True)
-        await self._attempts.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _slot_ended(self, task: asyncio.Task[None]) -> None:
         """Stop the worker when a slot ends by itself: a bug must not take slots away in silence."""
         error = None if task.cancelled() else task.exception()
         if error is not None and not self._closing:
-            log.error("a slot failed", topic=self.subscription.topic, exc_info=error)
+            log.error("a slot failed", topic=self._subscription.topic, exc_info=error)
             self._gave_in(error)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have an idle slot look at what is ready."""
         if self._idle and self._lanes.ready and not self._closing:
             self._idle.pop().woken.set_result(None)
 
@@ -215,7 +151,7 @@ class Slots:
                 await asyncio.sleep(0)
                 continue
             if self._idle and len(ready) > 1:
-                self._wake()
+                self.wake()
             await self._take_turn(slot)
             slot.event = None
             if slot.overdue is not None:  # a handler that ended well though it was cancelled
@@ -241,9 +177,9 @@ class Slots:
 
     async def _take_turn(self, slot: _Slot) -> None:
         """Run events for as long as a turn lasts: the path of every event."""
-        handle, progress, tried = self._handle, self.progress, self._attempts.tried
+        handle, progress, tried = self._handle, self._progress, self._attempts.tried
         ready, take, done = self._lanes.ready, self._lanes.take, self._lanes.done
-        counters, quick_s = self.counters, QUICK_S
+        counters, quick_s = self._counters, QUICK_S
         now = began = perf_counter()
         ends = self._turn_ends
         while ready and now < ends:
@@ -283,7 +219,7 @@ class Slots:
         if slot.leaving is None:
             _take_back_cancel(slot)
             return
-        self.progress[event.partition].done(event.offset)
+        self._progress[event.partition].done(event.offset)
         slot.leaving[1].set_result(None)
         slot.leaving = None
 
@@ -296,25 +232,18 @@ class Slots:
         was_overdue, slot.overdue = slot.overdue is event, None
         if not is_ours and slot.leaving is None:
             return True
-        self.counters.failed_attempts += 1
+        self._counters.failed_attempts += 1
         if slot.leaving is not None:
             log.warning("attempt failed; the partition's next owner tries again", **where(event))
             slot.leaving[1].set_result(None)
             slot.leaving = None
         elif isinstance(error, Exception | asyncio.CancelledError):
             if was_overdue:
-                error = timed_out(self.subscription.timeout_s, error)
+                error = timed_out(self._subscription.timeout_s, error)
             self._attempts.failed(event, error, slot.began)
         else:
             self._gave_in(error)
         return True
-
-    def _given_up(self, event: Received) -> None:
-        self.progress[event.partition].done(event.offset)
-        self.counters.given_up += 1
-        self._lanes.let_go(event)
-        self._wake()
-        self._turn_ended()
 
 
 def _take_back_cancel(slot: _Slot) -> None:

@@ -1,0 +1,207 @@
+"""One handler's part of a worker: its partitions, from the events that come to what is finished."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import structlog
+
+from eventstream.log.listener import NOWHERE, Position
+from eventstream.worker.attempts import Attempts
+from eventstream.worker.counters import WorkerCounters
+from eventstream.worker.handlers import awaitable_handler
+from eventstream.worker.lanes import NoLanes, lanes_for
+from eventstream.worker.moves import Moves
+from eventstream.worker.parking import Parking
+from eventstream.worker.progress import Progress
+from eventstream.worker.replays import Replays
+from eventstream.worker.slots import Slots
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from eventstream.events import Event
+    from eventstream.log.received import Received, Run
+    from eventstream.observe.metrics import Sample
+    from eventstream.worker.app import Subscription
+    from eventstream.worker.parking import Following, Letters
+    from eventstream.worker.replays import Fetch
+
+log = structlog.get_logger(__name__)
+
+
+class Handling:
+    """Owned by the loop it is made in.
+
+    Args:
+        subscription: The handler, and how it is run.
+        letters: Writes the letters of events that are given up.
+        following: Reads them.
+        fetch: Reads single ones.
+        turn_ended: Called after events were run: the time for what is due.
+        gave_in: Called when the process is to end; the event that asked for it is not done.
+
+    Attributes:
+        progress: What is finished, by partition.
+    """
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        letters: Letters,
+        following: Following,
+        fetch: Fetch,
+        *,
+        turn_ended: Callable[[], None],
+        gave_in: Callable[[BaseException], None],
+    ) -> None:
+        self.subscription = subscription
+        self.counters = WorkerCounters()
+        self.progress: dict[int, Progress] = {}
+        self._turn_ended = turn_ended
+        self._waiting: dict[int, list[Received]] = {}
+        self._threads = ThreadPoolExecutor(subscription.concurrency, subscription.topic)
+        handle = awaitable_handler(subscription.handler, self._threads)
+        self._lanes: NoLanes[Received] = lanes_for(subscription.order)
+        self._moves = Moves(gave_in)
+        self._parking = Parking(
+            subscription,
+            self._lanes,
+            self._moves,
+            letters,
+            following,
+            settled=self._settled,
+            gave_in=gave_in,
+        )
+        self._attempts = Attempts(
+            subscription, self._lanes, tried_again=self._wake, give_up=self._parking.give_up
+        )
+        self._replays = Replays(
+            subscription,
+            handle,
+            self._lanes,
+            self._moves,
+            self._parking,
+            letters,
+            fetch,
+            released=self._wake,
+            gave_in=gave_in,
+        )
+        self._slots = Slots(
+            subscription,
+            handle,
+            self._lanes,
+            self.progress,
+            self._attempts,
+            self.counters,
+            turn_ended=turn_ended,
+            gave_in=gave_in,
+        )
+
+    def assign(self, partition: int, committed: Position = NOWHERE) -> None:
+        """Begin to take events of a partition, from the position committed last."""
+        try:
+            self.progress[partition] = Progress(committed)
+        except ValueError as error:
+            log.warning(
+                "a commit's metadata cannot be read; what is finished beyond it comes again",
+                topic=self.subscription.topic,
+                partition=partition,
+                problem=str(error),
+            )
+            self.progress[partition] = Progress(Position(committed.offset))
+        self._parking.assign(partition)
+
+    def receive(self, run: Run) -> tuple[int, int]:
+        """Take events of an assigned partition.
+
+        Returns:
+            How many events, and how many of their bytes, an earlier owner has finished already.
+        """
+        partition = run.partition
+        fresh = self.progress[partition].receive(run)
+        self.counters.received += len(fresh.events)
+        if self._parking.is_loading(partition):
+            self._waiting.setdefault(partition, []).extend(fresh.events)
+        else:
+            self._line_up(partition, fresh.events)
+        if fresh is run:
+            return 0, 0
+        return len(run.events) - len(fresh.events), sum(run.sizes) - sum(fresh.sizes)
+
+    def heard(self, companion: str, partition: int, records: Sequence[Event]) -> None:
+        """Take letters and marks of a partition's events."""
+        self._parking.heard(companion, partition, records)
+        self._replays.look(partition)
+
+    def caught_up(self, companion: str, partition: int) -> None:
+        """Note that a companion is heard to its end."""
+        if self._parking.caught_up(companion, partition):
+            self._replays.look(partition)
+            self._line_up(partition, self._waiting.pop(partition, []))
+
+    @property
+    def handled(self) -> int:
+        """Events whose handler finished."""
+        unfinished = sum(progress.unfinished for progress in self.progress.values())
+        counters = self.counters
+        return counters.received - counters.forgotten - counters.given_up - unfinished
+
+    def samples(self) -> Iterator[Sample]:
+        """Take the samples for a scrape."""
+        return self.counters.samples(self.subscription.topic, self.handled)
+
+    def forget(self, partition: int) -> tuple[int, int]:
+        """Abandon a partition and what is not on record of it.
+
+        Returns:
+            How many events, and how many of their bytes, were not on record.
+        """
+        self.leave(partition)
+        self._moves.abandon(partition)
+        self._replays.abandon(partition)
+        self._slots.abandon(partition)
+        progress = self.progress.pop(partition, None)
+        if progress is None:
+            return 0, 0
+        self.counters.forgotten += progress.unfinished
+        return progress.give_up()
+
+    def leave(self, partition: int) -> list[asyncio.Future[Any]]:
+        """Start nothing more of a partition.
+
+        Returns:
+            A future for each event of it that runs, or is being moved: done when it ended.
+        """
+        self._lanes.revoke(partition)
+        self._waiting.pop(partition, None)
+        self._attempts.leave(partition)
+        return [
+            *self._parking.leave(partition),
+            *self._replays.leave(partition),
+            *self._slots.leave(partition),
+        ]
+
+    async def close(self) -> None:
+        """End everything."""
+        await self._slots.close()
+        await self._replays.close()
+        await self._moves.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _line_up(self, partition: int, events: Sequence[Received]) -> None:
+        self._lanes.add(partition, self._parking.sort(partition, events))
+        self._wake()
+
+    def _settled(self, event: Received) -> None:
+        self.progress[event.partition].done(event.offset)
+        self.counters.given_up += 1
+        self._lanes.let_go(event)
+        self._wake()
+        self._turn_ended()
+
+    def _wake(self) -> None:
+        self._slots.wake()
