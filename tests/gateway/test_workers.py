@@ -1,5 +1,8 @@
 """A gateway of several processes on one address."""
 
+import itertools
+import signal
+
 import psutil
 import pytest
 from gateways import running_gateway
@@ -56,3 +59,17 @@ def test_processes_stop_by_themselves_when_their_supervisor_is_killed(gateway):
     gateway.process.kill()
     _, alive = psutil.wait_procs(children, timeout=SOON_S)
     assert not alive
+
+
+def test_a_restart_answers_every_request(gateway, kafka, make_topic):
+    topic = make_topic(1)
+    old = serving(gateway)
+    gateway.process.send_signal(signal.SIGHUP)
+    for number in itertools.count():
+        publish(gateway, topic, number)
+        if "all processes are restarted" in gateway.log.read_text():
+            break
+    assert not serving(gateway) & old
+    assert gateway.stop() == 0
+    written = sorted(int(value) for _, value in read_log(kafka, topic, 1))
+    assert written == list(range(number + 1))

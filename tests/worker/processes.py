@@ -4,17 +4,24 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import psutil
+from workers import publish
 
 from waiting import wait_until
 
 PROGRAM = Path(sys.executable).with_name("eventstream")
 HERE = Path(__file__).parent
+CLASSIC = [
+    "--kafka-option=group.protocol=classic",
+    "--kafka-option=session.timeout.ms=6000",
+    "--kafka-option=heartbeat.interval.ms=500",
+]
 
 
 class Entry(NamedTuple):
@@ -74,12 +81,12 @@ class Processes:
         }
         self._started = []
 
-    def start(self, *options, app="journal_app:app", command=None, **environment):
+    def start(self, *options, app="journal_app:app", command=None, folder=HERE, **environment):
         log = self._folder / f"log-{len(self._started)}"
         program = command or [PROGRAM, "worker", app, *options]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                program, stderr=output, cwd=HERE, env={**self._environment, **environment}
+                program, stderr=output, cwd=folder, env={**self._environment, **environment}
             )
         self._started.append(process)
         return Running(process, log)
@@ -131,3 +138,28 @@ class Running:
 
     def children(self):
         return [child.pid for child in psutil.Process(self.pid).children()]
+
+
+class Stream(threading.Thread):
+    """Publishes numbered events, 50 keys in turn, until told to stop."""
+
+    def __init__(self, kafka, topic):
+        super().__init__()
+        self.count = 0
+        self._kafka = kafka
+        self._topic = topic
+        self._stopped = threading.Event()
+
+    def run(self):
+        while not self._stopped.wait(0.01):
+            records = [
+                (b"key-%d" % (n % 50), b"%d" % n) for n in range(self.count, self.count + 20)
+            ]
+            publish(self._kafka, self._topic, records)
+            self.count += 20
+
+    def stop(self):
+        self._stopped.set()
+        if self.is_alive():
+            self.join()
+        return self.count

@@ -1,71 +1,22 @@
 import signal
 import sys
-import threading
 from urllib.request import urlopen
 
 import psutil
 import pytest
-from processes import Processes
-from workers import committed, new_group, publish
+from processes import CLASSIC
+from workers import committed, publish
 
 from waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
 SOON_S = 30
-CLASSIC = [
-    "--kafka-option=group.protocol=classic",
-    "--kafka-option=session.timeout.ms=6000",
-    "--kafka-option=heartbeat.interval.ms=500",
-]
-
-
-@pytest.fixture
-def group():
-    return new_group()
 
 
 @pytest.fixture
 def topic(make_topic):
     return make_topic(4)
-
-
-@pytest.fixture
-def processes(kafka, topic, group, tmp_path):
-    processes = Processes(kafka, topic, group, tmp_path)
-    yield processes
-    processes.end_all()
-
-
-@pytest.fixture
-def stream(kafka, topic):
-    """Publish until told to stop; `count` says how many events there are by then."""
-    stream = Stream(kafka, topic)
-    yield stream
-    stream.stop()
-
-
-class Stream(threading.Thread):
-    def __init__(self, kafka, topic):
-        super().__init__()
-        self.count = 0
-        self._kafka = kafka
-        self._topic = topic
-        self._stopped = threading.Event()
-
-    def run(self):
-        while not self._stopped.wait(0.01):
-            records = [
-                (b"key-%d" % (n % 50), b"%d" % n) for n in range(self.count, self.count + 20)
-            ]
-            publish(self._kafka, self._topic, records)
-            self.count += 20
-
-    def stop(self):
-        self._stopped.set()
-        if self.is_alive():
-            self.join()
-        return self.count
 
 
 def test_sigterm_finishes_what_runs_commits_and_exits_0(kafka, processes, topic, group):
@@ -207,7 +158,8 @@ groups = [from_environment(group, os.environ) for group in
           (WorkerSettings, KafkaSettings, HomeSettings, LogSettings)]
 configure_logging(groups[3])
 backoff = Backoff(first_s=0.05, cap_s=0.4, jitter=0)
-program = Program("worker", "eventstream.worker.process", encode_job(Job(sys.argv[1], *groups)))
+job = encode_job(Job(sys.argv[1], *groups))
+program = Program("worker", "eventstream.worker.process", lambda number: job)
 async def main():
     return await Supervisor(program, 1, 10, silence_s=1, backoff=backoff).run()
 sys.exit(asyncio.run(main()))
@@ -235,8 +187,10 @@ def test_a_crash_looping_process_is_replaced_later_each_time(processes):
     worker = supervise(processes, app="crashing_app:app")
     ended = worker.wait_for("process ended; another one takes its place", 4)
     assert [one["in_s"] for one in ended[:4]] == [0.1, 0.1, 0.2, 0.4]
-    assert {one["why"] for one in ended} == {"it exited with status 1"}
-    assert "the app is broken" in worker.text()
+    assert [one["times_in_a_row"] for one in ended[:4]] == [1, 2, 3, 4]
+    assert {one["why"] for one in ended} == {
+        "it exited with status 1: RuntimeError: the app is broken"
+    }
     worker.signal(signal.SIGTERM)
     worker.wait()
 

@@ -39,7 +39,7 @@ async def working(app, kafka, group, **settings):
     worker = Worker(app, reached, WorkerSettings(group=group, **settings))
     running = asyncio.create_task(worker.run())
     try:
-        await until(lambda: worker._is_ready or running.done(), "the worker is ready")
+        await until(lambda: worker.ready.is_set() or running.done(), "the worker is ready")
         yield worker
     finally:
         worker.stop()

@@ -22,7 +22,8 @@ def gateway(
 ) -> None:
     r"""Serve HTTP: events in, receipts out.
 
-    Stops on SIGTERM or Ctrl-C once every request it took is answered.
+    Stops on SIGTERM or Ctrl-C once every request it took is answered. On SIGHUP several processes
+    are restarted one after the other; one that is alone stops.
 
     Examples:
       eventstream gateway

@@ -21,7 +21,8 @@ def worker(
     r"""Run an app's handlers on the events of their topics.
 
     On SIGTERM or Ctrl-C running handlers finish and what is done is committed; the second time it
-    exits at once, and what was not committed comes again.
+    exits at once, and what was not committed comes again. On SIGHUP several processes are
+    restarted one after the other; one that is alone stops.
 
     \b
     Examples:

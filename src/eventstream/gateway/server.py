@@ -26,7 +26,7 @@ from eventstream.settings import (
     LogSettings,
     ProducerSettings,
 )
-from eventstream.supervision.link import Link
+from eventstream.supervision.link import Link, Notice
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -54,12 +54,12 @@ def main() -> None:
     link = Link.of_command_line()
     job = link.receive_job(Job)
     configure_logging(job.gateway.logs)
-    with socket.socket(fileno=job.listening) as listening:
+    with link.telling_failure(), socket.socket(fileno=job.listening) as listening:
         prepare(job.gateway, link).run([listening])
 
 
 def prepare(gateway: Gateway, link: Link | None = None) -> Server:
-    """Make the server of a process, which takes SIGTERM and SIGINT from now on.
+    """Make the server of a process, which takes SIGTERM, SIGINT and SIGHUP from now on.
 
     Its `run` serves until such a signal, or until the supervisor at the other end of `link` is
     gone, and answers what was taken.
@@ -99,7 +99,7 @@ class Server(uvicorn.Server):
 
     def take_signals(self) -> None:
         """Take signals from now on, not only while serving."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self.handle_exit)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -113,6 +113,7 @@ class Server(uvicorn.Server):
         if self._link is not None:
             loop = asyncio.get_running_loop()
             self._link.answer(loop, lambda: self.handle_exit(signal.SIGTERM, None))
+            self._link.tell(Notice(ready=True))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; a connection that was accepted but not made yet is told when it is."""

@@ -27,7 +27,8 @@ def serve(gateway: Gateway) -> int:
     """Serve until SIGTERM or SIGINT, then answer what was taken.
 
     Several processes listen on one socket, so a connection waits for any of them and none is
-    refused while one is replaced.
+    refused while one is replaced. SIGHUP replaces them one after the other, and stops one that is
+    alone.
 
     Returns:
         The exit status: 0 if everything ended well.
@@ -53,7 +54,7 @@ async def _supervise(gateway: Gateway, listening: socket.socket) -> int:
     number = listening.fileno()
     job = encode_job(Job(gateway, number))
     supervisor = Supervisor(
-        Program("gateway", "eventstream.gateway.server", job, (number,)),
+        Program("gateway", "eventstream.gateway.server", lambda _: job, (number,)),
         gateway.settings.workers,
         gateway.settings.grace_s + FLUSH_TIMEOUT_S + EXIT_MARGIN_S,
         on_stop=listening.close,

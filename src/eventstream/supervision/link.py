@@ -2,11 +2,13 @@
 
 The process is started as `python -m MODULE DESCRIPTOR`. Over the socket of that number it gets its
 job as one line of JSON, and says a line once its event loop turns; then it gets a line now and
-then, and gives it back from the loop. When the socket closes, the supervisor is gone.
+then, and gives it back from the loop. Those lines are empty; a line with something in it is a
+`Notice`. When the socket closes, the supervisor is gone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 from pathlib import Path
@@ -17,7 +19,7 @@ import structlog
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Job = TypeVar("Job")
 
@@ -25,6 +27,22 @@ log = structlog.get_logger(__name__)
 
 MISCONFIGURED = 78
 """Exit status of a process that another start would not help (EX_CONFIG of sysexits.h)."""
+
+LONGEST_FAILURE = 500
+
+
+class Notice(msgspec.Struct, omit_defaults=True):
+    """What a process tells its supervisor.
+
+    Attributes:
+        ready: It does its work from now on.
+        failure: Why it is about to end.
+        files: The files it loaded its program from, and when each was changed last, in ns.
+    """
+
+    ready: bool = False
+    failure: str = ""
+    files: dict[str, int] = {}
 
 
 def encode_job(job: Any) -> bytes:
@@ -65,6 +83,24 @@ class Link:
                 sys.exit(MISCONFIGURED)
             line += received
         return decode_job(line, kind)
+
+    def tell(self, notice: Notice) -> None:
+        """Tell the supervisor something, if it is still there."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(msgspec.json.encode(notice) + b"\n")
+
+    @contextlib.contextmanager
+    def telling_failure(self) -> Iterator[None]:
+        """Tell the supervisor of an exception that ends the process."""
+        try:
+            yield
+        except Exception as error:
+            self.tell_failure(f"{type(error).__name__}: {error}")
+            raise
+
+    def tell_failure(self, why: str) -> None:
+        """Tell the supervisor why this process is about to end, on one line."""
+        self.tell(Notice(failure=" ".join(why.split())[:LONGEST_FAILURE]))
 
     def answer(self, loop: asyncio.AbstractEventLoop, on_gone: Callable[[], None]) -> None:
         """Say that the loop turns, and answer the supervisor from it.

@@ -7,6 +7,7 @@ gives it its job; when the supervisor is gone the process stops as it does on SI
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -22,7 +23,7 @@ from eventstream.errors import EventstreamError, InvalidSetting
 from eventstream.observe.exposition import WRITE_INTERVAL_S, ProcessSamples
 from eventstream.observe.logs import configure_logging
 from eventstream.settings import HomeSettings, KafkaSettings, LogSettings, WorkerSettings
-from eventstream.supervision.link import MISCONFIGURED, Link
+from eventstream.supervision.link import MISCONFIGURED, Link, Notice
 from eventstream.worker.loading import load_app
 from eventstream.worker.runner import Worker
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LINGERING_THREADS_S = 1.0
+READY_TIMEOUT_S = 30.0
+"""How long a process may wait for its first partitions before others count it as ready."""
 _YOUNG_OBJECTS = 50_000
 
 
@@ -50,7 +53,8 @@ def main() -> None:
     link = Link.of_command_line()
     job = link.receive_job(Job)
     configure_logging(job.logs)
-    status = run(job, link)
+    with link.telling_failure():
+        status = run(job, link)
     leave_lingering_threads(status)
     sys.exit(status)
 
@@ -66,12 +70,11 @@ def run(job: Job, link: Link | None = None) -> int:
         calm_collector()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_work(Worker(app, job.kafka, job.worker), job, link))
-    except InvalidSetting as error:
-        log.error(str(error))  # noqa: TRY400 - a sentence for a person, not a bug
-        return MISCONFIGURED
     except EventstreamError as error:
-        log.error(str(error))  # noqa: TRY400 - likewise
-        return 1
+        log.error(str(error))  # noqa: TRY400 - a sentence for a person, not a bug
+        if link is not None:
+            link.tell_failure(str(error))
+        return MISCONFIGURED if isinstance(error, InvalidSetting) else 1
     return 0
 
 
@@ -99,15 +102,24 @@ def leave_lingering_threads(status: int) -> None:
 async def _work(worker: Worker, job: Job, link: Link | None) -> None:
     loop = asyncio.get_running_loop()
     _stop_on_signals(worker, loop)
+    samples = ProcessSamples(job.home.home / "metrics", worker.samples)
+    beside = [loop.create_task(_write(samples))]
     if link is not None:
         link.answer(loop, worker.stop)
-    samples = ProcessSamples(job.home.home / "metrics", worker.samples)
-    writing = loop.create_task(_write(samples))
+        beside.append(loop.create_task(_tell_when_ready(worker, link)))
     try:
         await worker.run()
     finally:
-        writing.cancel()
+        for task in beside:
+            task.cancel()
         samples.close()
+
+
+async def _tell_when_ready(worker: Worker, link: Link) -> None:
+    """Say that the process is ready: it has partitions, or Kafka gives it none for a while."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(worker.ready.wait(), READY_TIMEOUT_S)
+    link.tell(Notice(ready=True))
 
 
 async def _write(samples: ProcessSamples) -> None:
@@ -130,8 +142,8 @@ def _stop_on_signals(worker: Worker, loop: asyncio.AbstractEventLoop) -> None:
         was_told = True
         loop.call_soon_threadsafe(worker.stop)
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class Worker:
         self._commit_timer: asyncio.TimerHandle | None = None
         self._no_commit_before = 0.0
         self._failure: EventstreamError | None = None
-        self._is_ready = False
+        self.ready = asyncio.Event()
 
     async def run(self) -> None:
         """Work until `stop`, then finish what runs, commit and leave the group.
@@ -142,8 +142,8 @@ class Worker:
         """Begin with partitions that are this process's now."""
         for (topic, partition), position in committed.items():
             self._handlings[topic].assign(partition, position)
-        if not self._is_ready:
-            self._is_ready = True
+        if not self.ready.is_set():
+            self.ready.set()
             log.info("worker ready", group=self._settings.group, topics=list(self._handlings))
 
     def received(self, runs: Sequence[Run]) -> None:

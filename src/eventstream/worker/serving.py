@@ -35,7 +35,7 @@ def serve(job: Job) -> int:
 
 async def _supervise(job: Job) -> int:
     supervisor = Supervisor(
-        Program("worker", "eventstream.worker.process", encode_job(job)),
+        Program("worker", "eventstream.worker.process", lambda _: encode_job(job)),
         job.worker.processes,
         job.worker.drain_timeout_s + LEAVE_TIMEOUT_S + EXIT_MARGIN_S,
     )

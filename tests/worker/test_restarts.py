@@ -1,0 +1,115 @@
+"""SIGHUP replaces the processes of a worker one after the other."""
+
+import shutil
+import signal
+
+import pytest
+from processes import HERE
+from workers import committed, publish
+
+from waiting import wait_until
+
+pytestmark = pytest.mark.kafka
+
+SOON_S = 30
+ALL_RESTARTED = "all processes are restarted"
+
+
+@pytest.fixture
+def topic(make_topic):
+    return make_topic(4)
+
+
+@pytest.fixture
+def app_file(tmp_path):
+    """Give an app of the test's own, which it may change."""
+    (tmp_path / "app").mkdir()
+    return shutil.copy(HERE / "journal_app.py", tmp_path / "app" / "own_app.py")
+
+
+def started(worker):
+    return [(line["process"], line["pid"]) for line in worker.lines("process started")]
+
+
+def test_processes_are_restarted_one_after_the_other_and_nothing_is_lost(
+    processes, stream, kafka, topic, group
+):
+    journal = processes.journal
+    worker = processes.start("--processes=2")
+    stream.start()
+    wait_until(lambda: len(journal.pids()) == 2, SOON_S, "both handle")
+    worker.signal(signal.SIGHUP)
+    worker.wait_for(ALL_RESTARTED, timeout_s=60)
+    assert [process for process, _ in started(worker)] in ([1, 2, 1, 2], [2, 1, 1, 2])
+    assert [line["process"] for line in worker.lines("process ended for the next one")] == [1, 2]
+    events = [line["event"] for line in worker.lines()]
+    before_the_second = events[: len(events) - events[::-1].index("stopping")]
+    assert before_the_second.count("worker ready") == 3
+    count = stream.stop()
+    wait_until(lambda: len(journal.ended()) == count, SOON_S, "all are handled")
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0, worker.text()
+    assert set(journal.ended().values()) == {1}
+    journal.assert_order()
+    assert committed(kafka, group, topic, 4) == count
+
+
+def test_a_restart_asked_for_during_another_comes_after_it(processes):
+    worker = processes.start("--processes=2")
+    worker.wait_for("worker ready", 2)
+    worker.signal(signal.SIGHUP)
+    worker.wait_for("process started", 3)
+    worker.signal(signal.SIGHUP)
+    worker.wait_for("process started", 5, timeout_s=60)
+    worker.wait_for(ALL_RESTARTED, timeout_s=60)
+    assert [process for process, _ in started(worker)[2:]] == [1, 1, 2]
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0, worker.text()
+
+
+def test_sigterm_during_a_restart_stops_all_and_finishes_what_runs(processes, kafka, topic, group):
+    worker = processes.start("--processes=2", HANDLER_PAUSE_S="1")
+    worker.wait_for("worker ready", 2)
+    publish(kafka, topic, [(b"key-%d" % n, b"") for n in range(40)])
+    wait_until(lambda: len(processes.journal.pids()) == 2, SOON_S, "both handle")
+    worker.signal(signal.SIGHUP)
+    worker.wait_for("stopping")
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0, worker.text()
+    assert len(started(worker)) == 2
+    begun = sum(one.what == "begin" for one in processes.journal.entries())
+    assert sum(processes.journal.ended().values()) == begun
+    assert committed(kafka, group, topic, 4) == begun
+
+
+def test_a_restart_that_meets_a_broken_app_waits_while_the_other_process_works(
+    processes, app_file, kafka, topic
+):
+    worker = processes.start("--processes=2", app="own_app:app", folder=app_file.parent)
+    worker.wait_for("worker ready", 2)
+    pids = dict(started(worker))
+    good = app_file.read_text()
+    app_file.write_text("import no_such_module\n")
+    worker.signal(signal.SIGHUP)
+    ended, *_ = worker.wait_for("process ended; another one takes its place")
+    assert ended["process"] == 1
+    assert "needs 'no_such_module', which is not installed" in ended["why"]
+    publish(kafka, topic, [(b"key-%d" % n, b"") for n in range(20)])
+    wait_until(lambda: len(processes.journal.ended()) == 20, SOON_S, "the other one handles all")
+    assert processes.journal.pids() == {pids[2]}
+    app_file.write_text(good)
+    worker.signal(signal.SIGHUP)
+    worker.wait_for(ALL_RESTARTED, timeout_s=60)
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0, worker.text()
+
+
+def test_sighup_stops_a_process_that_is_alone(processes, kafka, topic, group):
+    worker = processes.start(HANDLER_PAUSE_S="0.3")
+    worker.wait_for("worker ready")
+    publish(kafka, topic, [(b"key-%d" % n, b"") for n in range(4)])
+    wait_until(processes.journal.entries, SOON_S, "handlers run")
+    worker.signal(signal.SIGHUP)
+    assert worker.wait() == 0, worker.text()
+    begun = sum(one.what == "begin" for one in processes.journal.entries())
+    assert committed(kafka, group, topic, 4) == begun
