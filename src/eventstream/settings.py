@@ -278,6 +278,11 @@ class WorkerSettings(_Checked):
 
     group: str = option("eventstream", "The consumer group; processes of one group share topics.")
     processes: int = option(1, "Worker processes on this machine.", minimum=1, maximum=256)
+    instance_id: str | None = option(
+        None,
+        "A name in the group that no other machine has: process n is its static member NAME-n, and"
+        " keeps its partitions over a restart.",
+    )
     from_beginning: bool = option(
         True,
         "Where a group without a position starts: at the oldest event, or at the newest.",

@@ -4,7 +4,8 @@ import shutil
 import signal
 
 import pytest
-from processes import HERE
+from confluent_kafka.admin import AdminClient
+from processes import CLASSIC, HERE
 from workers import committed, publish
 
 from waiting import wait_until
@@ -113,3 +114,43 @@ def test_sighup_stops_a_process_that_is_alone(processes, kafka, topic, group):
     assert worker.wait() == 0, worker.text()
     begun = sum(one.what == "begin" for one in processes.journal.entries())
     assert committed(kafka, group, topic, 4) == begun
+
+
+def assignments(kafka, group):
+    """Give the partitions of each static member, by its name."""
+    client = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    described = client.describe_consumer_groups([group])[group].result()
+    return {
+        member.group_instance_id: {one.partition for one in member.assignment.topic_partitions}
+        for member in described.members
+    }
+
+
+@pytest.mark.parametrize("options", [[], CLASSIC])
+def test_static_members_get_the_same_partitions_back(processes, stream, kafka, group, options):
+    worker = processes.start("--processes=2", "--instance-id=here", *options)
+    worker.wait_for("worker ready", 2)
+    stream.start()
+    wait_until(lambda: len(processes.journal.pids()) == 2, SOON_S, "both handle")
+    before = assignments(kafka, group)
+    assert sorted(before) == ["here-1", "here-2"]
+    assert [len(partitions) for partitions in before.values()] == [2, 2]
+    seen = len(worker.lines("partitions assigned"))
+    worker.signal(signal.SIGHUP)
+    worker.wait_for(ALL_RESTARTED, timeout_s=60)
+    assert assignments(kafka, group) == before
+    assert len(worker.lines("partitions assigned")) == seen + 2, "nothing moved meanwhile"
+    count = stream.stop()
+    wait_until(lambda: len(processes.journal.ended()) == count, SOON_S, "all are handled")
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0, worker.text()
+    assert set(processes.journal.ended().values()) == {1}
+    processes.journal.assert_order()
+
+
+def test_a_name_in_the_group_that_is_taken_is_said_in_a_sentence(processes):
+    first = processes.start("--instance-id=here")
+    first.wait_for("worker ready")
+    second = processes.start("--instance-id=here")
+    assert second.wait() == 1
+    assert "the group has a member with this process's instance_id" in second.text()

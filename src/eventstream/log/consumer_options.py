@@ -26,6 +26,13 @@ def consumer_options(
 ) -> dict[str, object]:
     """Options of a worker's consumer.
 
+    A static member (`instance_id`) that leaves keeps its partitions: librdkafka's close() has them
+    given up as always, so what is done is committed, and then tells the group that the member will
+    be back (KIP-848's epoch -2; a classic member says nothing). Whoever joins by the same name
+    within the session timeout, 45 s, has the same partitions at once. One that died told nothing:
+    until its session times out KIP-848 refuses the name to another (UNRELEASED_INSTANCE_ID), which
+    ends that client, where a classic group lets the newer one in.
+
     Memory is bounded by what the client fetches ahead, a quarter of the bytes a process may hold.
     Transactions stay as librdkafka has them: events of aborted ones are not delivered
     (isolation.level=read_committed).
@@ -46,6 +53,8 @@ def consumer_options(
         "log.connection.close": False,
         "group.protocol": protocol,
     }
+    if settings.instance_id is not None:
+        options["group.instance.id"] = settings.instance_id
     if protocol == "classic":
         options["partition.assignment.strategy"] = "cooperative-sticky"
     return {

@@ -32,6 +32,7 @@ _UNKNOWN_OUTCOME = frozenset(
         KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
     }
 )
+_NAME_TAKEN = KafkaError(KafkaError.UNRELEASED_INSTANCE_ID).str().removeprefix("Broker: ")
 _MEANING: Mapping[int, type[EventstreamError]] = {
     KafkaError._QUEUE_FULL: QueueFull,
     KafkaError._UNKNOWN_TOPIC: TopicNotFound,
@@ -78,6 +79,11 @@ def translate(error: KafkaError, topic: str = "", *, was_sent: bool = False) -> 
 def _sentence(kind: type[EventstreamError], error: KafkaError, topic: str) -> str:
     about = f"Topic {topic!r}" if topic else "Kafka"
     reason = error.str().removeprefix("Broker: ").removeprefix("Local: ").rstrip(".")
+    if _NAME_TAKEN in reason:
+        return (
+            f"{about}: the group has a member with this process's instance_id, which lives or has"
+            " just died; start none beside it, or wait until its session times out (45 s)."
+        )
     if kind is TopicNotFound:
         return f"{about} does not exist; create it, or check the name."
     if kind is OutcomeUnknown:

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -39,13 +40,20 @@ _YOUNG_OBJECTS = 50_000
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What a process is to do: the app's name, and all settings."""
+    """What a process is to do: the app's name, all settings, and which process it is."""
 
     app: str
     worker: WorkerSettings
     kafka: KafkaSettings
     home: HomeSettings
     logs: LogSettings
+    number: int = 1
+
+    @property
+    def member(self) -> WorkerSettings:
+        """The worker's settings with the static member's own name, if it is to be one."""
+        name = self.worker.instance_id
+        return replace(self.worker, instance_id=name and f"{name}-{self.number}")
 
 
 def main() -> None:
@@ -69,7 +77,7 @@ def run(job: Job, link: Link | None = None) -> int:
         app = load_app(job.app)
         calm_collector()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_work(Worker(app, job.kafka, job.worker), job, link))
+            runner.run(_work(Worker(app, job.kafka, job.member), job, link))
     except EventstreamError as error:
         log.error(str(error))  # noqa: TRY400 - a sentence for a person, not a bug
         if link is not None:

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from eventstream.supervision.child import Program
 from eventstream.supervision.link import encode_job
 from eventstream.supervision.supervisor import Supervisor
@@ -34,8 +36,11 @@ def serve(job: Job) -> int:
 
 
 async def _supervise(job: Job) -> int:
+    def job_of(number: int) -> bytes:
+        return encode_job(replace(job, number=number))
+
     supervisor = Supervisor(
-        Program("worker", "eventstream.worker.process", lambda _: encode_job(job)),
+        Program("worker", "eventstream.worker.process", job_of),
         job.worker.processes,
         job.worker.drain_timeout_s + LEAVE_TIMEOUT_S + EXIT_MARGIN_S,
     )
