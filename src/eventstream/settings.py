@@ -303,6 +303,12 @@ class WorkerSettings(_Checked):
         "How long a stop, or a partition moving away, waits for running handlers, in seconds.",
         minimum=0,
     )
+    blocked_after_s: float = option(
+        1.0,
+        "How long a handler may block the event loop before a warning says where it stands, in"
+        " seconds.",
+        minimum=0.05,
+    )
     metrics_port: int | None = option(
         None,
         "Port of a /metrics of the worker's own, where no gateway on this machine serves it;"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from eventstream.worker.arguments import arguments_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from concurrent.futures import Executor
+    from types import CodeType
 
     from eventstream.events import Event
     from eventstream.worker.app import Handler
@@ -21,6 +23,16 @@ def is_async(handler: Handler) -> bool:
     """Whether calling the handler makes a coroutine."""
     of_an_object = type(handler).__call__
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(of_an_object)
+
+
+def code_of(handler: Handler) -> CodeType | None:
+    """Find what a handler runs, as a stack's frame names it; `None` for one not in Python."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    handler = inspect.unwrap(handler)
+    if not inspect.isroutine(handler):
+        handler = type(handler).__call__
+    return getattr(handler, "__code__", None)
 
 
 def awaitable_handler(handler: Handler, threads: Executor) -> Callable[[Event], Awaitable[Any]]:

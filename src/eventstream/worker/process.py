@@ -27,9 +27,12 @@ from eventstream.settings import HomeSettings, KafkaSettings, LogSettings, Worke
 from eventstream.supervision.link import MISCONFIGURED, Link, Notice
 from eventstream.worker.loading import load_app
 from eventstream.worker.runner import Worker
+from eventstream.worker.watchdog import watching
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from eventstream.worker.app import App
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +80,7 @@ def run(job: Job, link: Link | None = None) -> int:
         app = load_app(job.app)
         calm_collector()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_work(Worker(app, job.kafka, job.member), job, link))
+            runner.run(_work(app, job, link))
     except EventstreamError as error:
         log.error(str(error))  # noqa: TRY400 - a sentence for a person, not a bug
         if link is not None:
@@ -107,8 +110,9 @@ def leave_lingering_threads(status: int) -> None:
                 os._exit(status)
 
 
-async def _work(worker: Worker, job: Job, link: Link | None) -> None:
+async def _work(app: App, job: Job, link: Link | None) -> None:
     loop = asyncio.get_running_loop()
+    worker = Worker(app, job.kafka, job.member)
     _stop_on_signals(worker, loop)
     samples = ProcessSamples(job.home.home / "metrics", worker.samples)
     beside = [loop.create_task(_write(samples))]
@@ -116,7 +120,8 @@ async def _work(worker: Worker, job: Job, link: Link | None) -> None:
         link.answer(loop, worker.stop)
         beside.append(loop.create_task(_tell_when_ready(worker, link)))
     try:
-        await worker.run()
+        with watching(app.subscriptions, job.worker.blocked_after_s):
+            await worker.run()
     finally:
         for task in beside:
             task.cancel()
