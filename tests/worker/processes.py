@@ -81,12 +81,24 @@ class Processes:
         }
         self._started = []
 
-    def start(self, *options, app="journal_app:app", command=None, folder=HERE, **environment):
+    def start(
+        self,
+        *options,
+        app="journal_app:app",
+        command=None,
+        folder=HERE,
+        stdin=subprocess.DEVNULL,
+        **environment,
+    ):
         log = self._folder / f"log-{len(self._started)}"
         program = command or [PROGRAM, "worker", app, *options]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                program, stderr=output, cwd=folder, env={**self._environment, **environment}
+                program,
+                stdin=stdin,
+                stderr=output,
+                cwd=folder,
+                env={**self._environment, **environment},
             )
         self._started.append(process)
         return Running(process, log)

@@ -1,11 +1,13 @@
 """SIGHUP replaces the processes of a worker one after the other."""
 
+import os
+import pty
 import shutil
 import signal
 
 import pytest
 from confluent_kafka.admin import AdminClient
-from processes import CLASSIC, HERE
+from processes import CLASSIC, HERE, PROGRAM
 from workers import committed, publish
 
 from waiting import wait_until
@@ -114,6 +116,27 @@ def test_sighup_stops_a_process_that_is_alone(processes, kafka, topic, group):
     assert worker.wait() == 0, worker.text()
     begun = sum(one.what == "begin" for one in processes.journal.entries())
     assert committed(kafka, group, topic, 4) == begun
+
+
+def test_processes_stop_when_their_terminal_is_closed(processes):
+    ours, theirs = pty.openpty()
+    worker = processes.start("--processes=2", stdin=theirs)
+    os.close(theirs)
+    worker.wait_for("worker ready")
+    os.close(ours)
+    worker.signal(signal.SIGHUP)
+    assert worker.wait() == 0, worker.text()
+    assert len(started(worker)) == 2
+
+
+def test_nohup_keeps_sighup_from_a_process_that_is_alone(processes, kafka, topic):
+    worker = processes.start(command=["nohup", PROGRAM, "worker", "journal_app:app"])
+    worker.wait_for("worker ready")
+    worker.signal(signal.SIGHUP)
+    publish(kafka, topic, [(b"key", b"")])
+    wait_until(processes.journal.ended, SOON_S, "it works on")
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0, worker.text()
 
 
 def assignments(kafka, group):

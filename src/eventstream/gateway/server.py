@@ -27,6 +27,7 @@ from eventstream.settings import (
     ProducerSettings,
 )
 from eventstream.supervision.link import Link, Notice
+from eventstream.supervision.signals import stop_signals
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -99,7 +100,7 @@ class Server(uvicorn.Server):
 
     def take_signals(self) -> None:
         """Take signals from now on, not only while serving."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in stop_signals():
             signal.signal(number, self.handle_exit)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002

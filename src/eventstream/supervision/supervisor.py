@@ -4,7 +4,7 @@ Each process answers pings from its event loop. One that ends, or answers nothin
 replaced, later each time it happens again soon. SIGTERM and SIGINT go on to all of them: the first
 lets them finish what runs, the second ends them at once. On SIGHUP they are replaced one after the
 other: a process finishes what runs and ends, the next one is started, and once that is ready the
-next process has its turn.
+next process has its turn. When SIGHUP says that the terminal was closed, it stops them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import structlog
 
 from eventstream.backoff import Backoff
 from eventstream.supervision.keeper import Keeper, Patience
+from eventstream.supervision.signals import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,8 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._on_signal, number)
-        self._loop.add_signal_handler(signal.SIGHUP, self.restart)
+        self._terminal = Terminal()
+        self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
 
     async def run(self) -> int:
         """Run the processes until a signal; return the exit status: 0 if all ended well."""
@@ -100,6 +102,12 @@ class Supervisor:
     def _next_old(self) -> Keeper | None:
         """Find a process that was started before the last restart was asked for."""
         return next((one for one in self._keepers if one.began < self._asked_at), None)
+
+    def _on_hangup(self) -> None:
+        if self._terminal.is_gone:
+            self._stop()
+        else:
+            self.restart()
 
     def _on_signal(self, number: int) -> None:
         if self._stopping:

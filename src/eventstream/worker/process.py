@@ -25,6 +25,7 @@ from eventstream.observe.exposition import WRITE_INTERVAL_S, ProcessSamples
 from eventstream.observe.logs import configure_logging
 from eventstream.settings import HomeSettings, KafkaSettings, LogSettings, WorkerSettings
 from eventstream.supervision.link import MISCONFIGURED, Link, Notice
+from eventstream.supervision.signals import stop_signals
 from eventstream.worker.loading import load_app
 from eventstream.worker.runner import Worker
 from eventstream.worker.watchdog import watching
@@ -155,7 +156,7 @@ def _stop_on_signals(worker: Worker, loop: asyncio.AbstractEventLoop) -> None:
         was_told = True
         loop.call_soon_threadsafe(worker.stop)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in stop_signals():
         signal.signal(number, stop)
 
 
