@@ -278,6 +278,9 @@ class WorkerSettings(_Checked):
 
     group: str = option("eventstream", "The consumer group; processes of one group share topics.")
     processes: int = option(1, "Worker processes on this machine.", minimum=1, maximum=256)
+    reload: bool = option(
+        False, "For development: restart when a file of the app changes; see docs/workers.md."
+    )
     instance_id: str | None = option(
         None,
         "A name in the group that no other machine has: process n is its static member NAME-n, and"

@@ -26,7 +26,7 @@ def worker(
 
     \b
     Examples:
-      eventstream worker shop:app
+      eventstream worker shop:app --reload
       eventstream worker shop.handlers:app --processes 4 --group shop
     """
     from eventstream.observe.logs import configure_logging

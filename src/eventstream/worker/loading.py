@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +15,8 @@ def load_app(name: str) -> App:
     """Import the app that `module:attribute` names; the current folder is looked in first.
 
     Raises:
-        InvalidSetting: There is no such module or attribute, it is no app, or it has no handlers.
+        InvalidSetting: There is no such module or attribute, it does not compile, it is no app, or
+            it has no handlers.
     """
     module_name, separator, attribute = name.partition(":")
     if not (separator and module_name and attribute):
@@ -51,3 +53,10 @@ def _import(name: str) -> object:
         raise InvalidSetting(
             f"Module {name!r} needs {missing!r}, which is not installed here."
         ) from error
+    except SyntaxError as error:
+        raise InvalidSetting(f"{syntax_problem(error)}; mend the file.") from error
+
+
+def syntax_problem(error: SyntaxError) -> str:
+    """Say in one line what is wrong with a file, and where."""
+    return f"{os.path.relpath(error.filename or '')}, line {error.lineno}: {error.msg}"

@@ -27,6 +27,7 @@ from eventstream.settings import HomeSettings, KafkaSettings, LogSettings, Worke
 from eventstream.supervision.link import MISCONFIGURED, Link, Notice
 from eventstream.supervision.signals import stop_signals
 from eventstream.worker.loading import load_app
+from eventstream.worker.reload import program_files
 from eventstream.worker.runner import Worker
 from eventstream.worker.watchdog import watching
 
@@ -78,7 +79,7 @@ def run(job: Job, link: Link | None = None) -> int:
         The exit status: 0 if all ended well; what did not is logged as a sentence.
     """
     try:
-        app = load_app(job.app)
+        app = _load(job, link)
         calm_collector()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_work(app, job, link))
@@ -88,6 +89,15 @@ def run(job: Job, link: Link | None = None) -> int:
             link.tell_failure(str(error))
         return MISCONFIGURED if isinstance(error, InvalidSetting) else 1
     return 0
+
+
+def _load(job: Job, link: Link | None) -> App:
+    """Load the app; the supervisor is told its files if it watches them, well or broken."""
+    try:
+        return load_app(job.app)
+    finally:
+        if link is not None and job.worker.reload:
+            link.tell(Notice(files=program_files(sys.exception())))
 
 
 def calm_collector() -> None:

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from eventstream.supervision.child import Program
 from eventstream.supervision.link import encode_job
-from eventstream.supervision.supervisor import Supervisor
+from eventstream.supervision.supervisor import BACKOFF, Supervisor
 from eventstream.worker.metrics_server import serve_metrics
 from eventstream.worker.process import run
+from eventstream.worker.reload import Files
 from eventstream.worker.runner import LEAVE_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def serve(job: Job) -> int:
     with contextlib.ExitStack() as stack:
         if job.worker.metrics_port is not None:
             stack.enter_context(serve_metrics(job.home, job.worker.metrics_port))
-        if job.worker.processes > 1:
+        if job.worker.processes > 1 or job.worker.reload:
             return asyncio.run(_supervise(job))
         return run(job)
 
@@ -39,9 +40,18 @@ async def _supervise(job: Job) -> int:
     def job_of(number: int) -> bytes:
         return encode_job(replace(job, number=number))
 
+    files = Files(job.app)
     supervisor = Supervisor(
         Program("worker", "eventstream.worker.process", job_of),
         job.worker.processes,
         job.worker.drain_timeout_s + LEAVE_TIMEOUT_S + EXIT_MARGIN_S,
+        on_notice=files.heard,
+        backoff=None if job.worker.reload else BACKOFF,
     )
-    return await supervisor.run()
+    if not job.worker.reload:
+        return await supervisor.run()
+    watching = asyncio.create_task(files.watch(supervisor.restart))
+    try:
+        return await supervisor.run()
+    finally:
+        watching.cancel()
