@@ -66,6 +66,7 @@ def test_a_restart_asked_for_during_another_comes_after_it(processes):
     worker.wait_for("process started", 5, timeout_s=60)
     worker.wait_for(ALL_RESTARTED, timeout_s=60)
     assert [process for process, _ in started(worker)[2:]] == [1, 1, 2]
+    assert len(worker.lines(ALL_RESTARTED)) == 1
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0, worker.text()
 

@@ -88,7 +88,7 @@ class Keeper:
             why = await self._watch(child)
             self._child = None
             if self._stopping.is_set():
-                return self._note_end(child)
+                return self._note_end(child, why)
             if self._told.is_set():
                 self._short_lives = 0
                 self._log.info("process ended for the next one", pid=child.pid, why=why)
@@ -168,9 +168,9 @@ class Keeper:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), delay_s)
 
-    def _note_end(self, child: Child) -> int:
+    def _note_end(self, child: Child, why: str) -> int:
         was_early = child.status == -signal.SIGTERM
         if not child.status or was_early:
             return 0
-        self._log.error("process did not end well", pid=child.pid, why=child.ending)
+        self._log.error("process did not end well", pid=child.pid, why=why)
         return 1

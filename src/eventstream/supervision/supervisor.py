@@ -92,10 +92,10 @@ class Supervisor:
     async def _restart_when_asked(self) -> None:
         while True:
             await self._restart_asked.wait()
-            self._restart_asked.clear()
             log.info("restarting the processes, one after the other")
             while (keeper := self._next_old()) and not self._stopping:
                 await keeper.restart()
+            self._restart_asked.clear()
             if not self._stopping:
                 log.info("all processes are restarted")
 
