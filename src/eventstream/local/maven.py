@@ -42,11 +42,13 @@ class Download:
     """Fetches single jars; may be called from several threads.
 
     Args:
+        title: What the jars are, for an error's sentence.
         folder: Where the jars arrive.
         advance: Told of the bytes of each piece that arrives.
     """
 
-    def __init__(self, folder: Path, advance: Callable[[int], None]) -> None:
+    def __init__(self, title: str, folder: Path, advance: Callable[[int], None]) -> None:
+        self._title = title
         self._maven = context(folder, advance)
 
     def __call__(self, coordinates: str) -> Path:
@@ -63,7 +65,7 @@ class Download:
             except requests.RequestException as error:
                 arriving.unlink(missing_ok=True)
                 if not attempts_left:
-                    raise LocalServerError(_unreachable(error)) from None
+                    raise LocalServerError(_unreachable(self._title, error)) from None
             except RuntimeError:
                 raise LocalServerError(
                     f"{coordinates} is in none of the Maven repositories that jgo knows here:"
@@ -72,9 +74,9 @@ class Download:
         raise AssertionError
 
 
-def _unreachable(error: requests.RequestException) -> str:
+def _unreachable(title: str, error: requests.RequestException) -> str:
     reason = "it was too slow" if isinstance(error, requests.Timeout) else "no connection"
     return (
-        f"Kafka's jars are not all on this machine and could not be downloaded ({reason}):"
+        f"The jars of {title} are not all on this machine and could not be downloaded ({reason}):"
         " connect to the network once, or name a Maven mirror in jgo's configuration file."
     )
