@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := src tests examples
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow check format bench docs lock clean
+.PHONY: help up test test-slow check format bench bench-peers docs lock clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,6 +29,9 @@ format: .venv/.ready ## Put the sources into shape
 
 bench: .venv/.ready ## Measure this machine against the budgets in docs/performance.md
 	@for what in gateway worker publish pipeline "pipeline --rate 20000"; do echo "== $$what"; $(BIN)/eventstream bench $$what || exit 1; done
+
+bench-peers: .venv/.ready ## Measure our worker beside Confluent's Parallel Consumer
+	@$(BIN)/eventstream bench peers
 
 docs: .venv/.ready ## Write docs/reference.md anew from the declarations
 	@$(BIN)/python -m eventstream.cli.reference > docs/reference.md

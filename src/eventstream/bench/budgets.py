@@ -33,6 +33,7 @@ class Budget(NamedTuple):
 LANES = Budget("CPU per publish, fast lane over ASGI routes", 0.4)
 HANDLERS = Budget("no-op handlers by key over plain consume()", 0.35, is_least=True)
 HANDLED = Budget("no-op handlers by key", 300_000, is_least=True, unit="/s")
+PEER = Budget("no-op handlers by key over Parallel Consumer's", 25, is_least=True)
 BULK = Budget("eventstream publish over kafka-producer-perf-test", 2.5, is_least=True)
 PIPELINE = {
     10_000: Budget("p99 end to end at 10,000/s", 10, unit=" ms"),

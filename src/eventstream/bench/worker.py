@@ -59,14 +59,19 @@ def run_worker(kafka: KafkaSettings, *, count: int, rounds: int) -> WorkerReport
     """Fill a topic, keys by Zipf's law, and read it with both in turn."""
     handlers, plain = [], []
     with measured_topic(kafka) as topic:
-        _fill(kafka, topic, count)
+        fill(kafka, topic, count)
         for _ in range(rounds):
-            handlers.append(_measure(kafka, topic, count, "handlers"))
-            plain.append(_measure(kafka, topic, count, "plain"))
+            handlers.append(measure(kafka, topic, count, "handlers"))
+            plain.append(measure(kafka, topic, count, "plain"))
     return WorkerReport(count=count, handlers=handlers, plain=plain)
 
 
-def _fill(kafka: KafkaSettings, topic: str, count: int) -> None:
+def fill(kafka: KafkaSettings, topic: str, count: int) -> None:
+    """Put events into a topic, their keys by Zipf's law.
+
+    Raises:
+        LocalServerError: Not all of them were acknowledged.
+    """
     producer = BulkProducer(kafka, BulkProducerSettings())
     keys = [b"key-%d" % key for key in zipf_keys(count)]
     for start in range(0, count, CHUNK):
@@ -75,7 +80,12 @@ def _fill(kafka: KafkaSettings, topic: str, count: int) -> None:
         raise LocalServerError(f"The topic could not be filled: {producer.failures}.")
 
 
-def _measure(kafka: KafkaSettings, topic: str, count: int, what: str) -> float:
+def measure(kafka: KafkaSettings, topic: str, count: int, what: str) -> float:
+    """Read a topic in a process of its own, with `handlers` or `plain`; return events a second.
+
+    Raises:
+        LocalServerError: The process failed.
+    """
     command = [sys.executable, "-m", __name__, kafka.bootstrap_servers, topic, str(count), what]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:

@@ -148,6 +148,34 @@ def worker(
     _save(target, report)
 
 
+@app.command()
+@with_settings
+def peers(
+    home: HomeSettings,
+    count: Annotated[int, typer.Option(min=1000, help="Events in the topic.")] = 200_000,
+    rounds: Rounds = 3,
+    sources: Annotated[
+        Path, typer.Option(help="The folder bench/peers/java of a clone of the repository.")
+    ] = Path("bench/peers/java"),
+    servers: Servers = None,
+    target: Target = None,
+) -> None:
+    """No-op handlers by key beside Confluent's Parallel Consumer, keys by Zipf's law."""
+    from eventstream.bench import budgets
+    from eventstream.bench.peers import compiled_peer, run_peers
+    from eventstream.bench.programs import measured_kafka
+
+    with compiled_peer(home, sources) as peer, measured_kafka(servers, home) as kafka:
+        report = run_peers(kafka, peer, count=count, rounds=rounds)
+    for ours, by_key, unordered in zip(report.ours, report.by_key, report.unordered, strict=True):
+        print(
+            f"handlers {ours:>10,.0f}/s, Parallel Consumer by key {by_key:>10,.0f}/s,"
+            f" unordered {unordered:>10,.0f}/s"
+        )
+    print(budgets.PEER.verdict(report.ratio))
+    _save(target, report)
+
+
 def _save(target: Path | None, report: Any) -> None:
     if target is not None:
         encoded = msgspec.json.format(msgspec.json.encode(report), indent=2)
