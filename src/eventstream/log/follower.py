@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import threading
 import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from eventstream.errors import KafkaUnavailable
 from eventstream.log.metadata import metadata
+from eventstream.log.reader import connect_reader
 from eventstream.log.received import runs_of
 
 if TYPE_CHECKING:
@@ -54,14 +54,16 @@ class Follower:
     Args:
         kafka: How to reach Kafka.
         reader: Called in the loop.
+
+    Raises:
+        InvalidSetting: The client refuses an option.
     """
 
     def __init__(self, kafka: KafkaSettings, reader: Reader) -> None:
-        self._kafka = kafka
         self._reader = reader
         self._loop = asyncio.get_running_loop()
         self._wishes: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._consumer: Consumer
+        self._consumer = connect_reader(kafka)
         self._following: dict[Partition, bool] = {}  # and whether it is caught up
         self._missing: set[Partition] = set()
         self._look_due = 0.0
@@ -90,17 +92,6 @@ class Follower:
     # Everything below runs in the thread.
 
     def _run(self) -> None:
-        self._consumer = Consumer(
-            {
-                **self._kafka.client_options(),
-                "group.id": "eventstream-follower",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "log.connection.close": False,
-            },
-            logger=logging.getLogger("eventstream.kafka"),
-        )
         while not self._stopping:
             try:
                 self._turn()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
 from eventstream.errors import KafkaUnavailable
 from eventstream.log.faults import translate
+from eventstream.log.reader import connect_reader
 from eventstream.log.received import runs_of
 
 if TYPE_CHECKING:
@@ -34,17 +34,7 @@ def pick(
         EventstreamError: Kafka did not answer in time, or refused.
     """
     missing = set(offsets)
-    consumer = Consumer(
-        {
-            **kafka.client_options(),
-            "group.id": "eventstream-pick",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "log.connection.close": False,
-        },
-        logger=logging.getLogger("eventstream.kafka"),
-    )
+    consumer = connect_reader(kafka)
     found: dict[int, Received] = {}
     last = max(missing)
     read = -1

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from eventstream.log.faults import translate
 from eventstream.log.places import extents, offsets_at, partitions_of
+from eventstream.log.reader import connect_reader
 from eventstream.log.received import runs_of
 
 if TYPE_CHECKING:
@@ -45,17 +45,7 @@ class Tail:
         self, kafka: KafkaSettings, topic: str, start: Start, partition: int | None = None
     ) -> None:
         self._topic = topic
-        self._consumer = Consumer(
-            {
-                **kafka.client_options(),
-                "group.id": "eventstream-tail",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "log.connection.close": False,
-            },
-            logger=logging.getLogger("eventstream.kafka"),
-        )
+        self._consumer = connect_reader(kafka)
         try:
             reach = extents(self._consumer, topic, partitions_of(self._consumer, topic, partition))
             starts = offsets_at(self._consumer, topic, start, reach)
