@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from eventstream.worker.lanes import KeyLanes, lanes_for
+from eventstream.worker.lanes import Hold, KeyLanes, lanes_for
 
 PARTITIONS = st.integers(0, 2)
 KEYS = st.one_of(st.none(), st.sampled_from([b"a", b"b", b"c"]))
@@ -71,6 +71,8 @@ class LanesMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def retry_later(self, data):
         event = data.draw(st.sampled_from(self.running))
+        if isinstance(event, Hold):
+            return
         self.running.remove(event)
         self.retrying.append(event)
         self.lanes.retry_later(event)
@@ -82,12 +84,40 @@ class LanesMachine(RuleBasedStateMachine):
         self.retrying.remove(event)
         self.lanes.ready_again(event)
 
+    @precondition(lambda self: self.retrying)
+    @rule(data=st.data())
+    def let_go(self, data):
+        event = data.draw(st.sampled_from(self.retrying))
+        self.retrying.remove(event)
+        queue = self.queues[self.lane_of(event)]
+        assert queue.pop(0) is event
+        if not queue:
+            del self.queues[self.lane_of(event)]
+        self.lanes.let_go(event)
+
+    @rule(partition=PARTITIONS, key=KEYS)
+    def hold(self, partition, key):
+        hold = Hold(partition, key, lambda: self.running.append(hold))
+        self.queues.setdefault(self.lane_of(hold), []).append(hold)
+        self.lanes.hold(hold)
+
+    @precondition(lambda self: self.running or self.retrying)
+    @rule(data=st.data())
+    def take_behind(self, data):
+        head = data.draw(st.sampled_from(self.running + self.retrying))
+        lane = self.lane_of(head)
+        behind = self.queues[lane][1:]
+        self.queues[lane] = [head]
+        assert self.lanes.take_behind(head) == behind
+        assert all(event.behind is None for event in behind)
+
     @rule(partition=PARTITIONS)
     def revoke(self, partition):
         waiting = [event for event in self.retrying if event.partition == partition]
         self.lanes.revoke(partition)
-        for event in waiting:
-            self.lanes.ready_again(event)
+        for number, event in enumerate(waiting):
+            assert not self.lanes.waits(event)
+            (self.lanes.let_go if number % 2 else self.lanes.ready_again)(event)
         self.queues = {
             lane: queue for lane, queue in self.queues.items() if queue[0].partition != partition
         }
@@ -98,6 +128,7 @@ class LanesMachine(RuleBasedStateMachine):
     def whatever_may_run_is_ready_and_nothing_else(self):
         busy = {*self.running, *self.retrying}
         may_run = {queue[0] for queue in self.queues.values() if queue[0] not in busy}
+        assert not any(isinstance(event, Hold) for event in may_run), "their turn is told"
         assert len(self.lanes.ready) == len(may_run)
         assert set(self.lanes.ready) == may_run
 

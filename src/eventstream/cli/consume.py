@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import signal
 import time
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import msgspec
 import typer
 
 from eventstream.cli.options import with_settings
+from eventstream.cli.output import shown_data
 from eventstream.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -91,29 +91,15 @@ def _readable(data: bytes) -> str:
 
 def _as_json(event: Received) -> str:
     headers: list[dict[str, Any]] = [
-        {"name": name, **_named("value", value)} for name, value in event.headers
+        {"name": name, **shown_data("value", value)} for name, value in event.headers
     ]
     entry = {
         "topic": event.topic,
         "partition": event.partition,
         "offset": event.offset,
         "timestamp_ms": event.timestamp_ms,
-        **_named("key", event.key),
+        **shown_data("key", event.key),
         "headers": headers,
-        **_named("value", event.value, may_be_json=True),
+        **shown_data("value", event.value, may_be_json=True),
     }
     return msgspec.json.encode(entry).decode()
-
-
-def _named(name: str, data: bytes | None, *, may_be_json: bool = False) -> dict[str, Any]:
-    if data is None:
-        return {name: None}
-    if may_be_json:
-        try:
-            return {name: msgspec.json.decode(data)}
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            pass
-    try:
-        return {name: data.decode()}
-    except UnicodeDecodeError:
-        return {f"{name}_base64": base64.b64encode(data).decode()}
