@@ -10,6 +10,7 @@ from eventstream.gateway.answers import Answer, lines_answer, problem_answer, re
 from eventstream.gateway.formats import Format, json_event, ndjson
 from eventstream.gateway.problems import Problem, Rejected, problem_of
 from eventstream.log.faults import translate
+from eventstream.log.producer import NO_OFFSET
 
 if TYPE_CHECKING:
     from eventstream.gateway.admission import Admission
@@ -117,14 +118,15 @@ class PublishOne:
         publishing = self._publishing
         publishing.admission.leave(1, self._size)
         counters = publishing.counters
-        if error is None:
+        offset = report.offset()
+        if error is None and offset is not None:
             counters.acknowledged += 1
             counters.acknowledged_bytes += self._size
             counters.ok += 1
             counters.publish_seconds.observe(perf_counter() - self._started)
-            self._responder.answer(receipt_answer(self._topic, report.partition(), report.offset()))
+            self._responder.answer(receipt_answer(self._topic, report.partition(), offset))
         else:
-            problem = failure(publishing, error, self._topic)
+            problem = failure(publishing, error or NO_OFFSET, self._topic)
             publishing.refuse(problem, self._responder)
 
 
@@ -174,8 +176,9 @@ class PublishLines:
             self._finish()
 
     def _delivered(self, error: DeliveryError | None, report: Report) -> None:
-        if error is None:
-            partition, offset = report.partition(), report.offset()
+        offset = report.offset()
+        if error is None and offset is not None:
+            partition = report.partition()
             reached = self._ranges.get(partition)
             if reached is None:
                 self._ranges[partition] = [1, offset, offset]
@@ -183,7 +186,9 @@ class PublishLines:
                 reached[0] += 1
                 reached[2] = offset
         else:
-            self._failures[self._line_of(report)] = failure(self._publishing, error, self._topic)
+            self._failures[self._line_of(report)] = failure(
+                self._publishing, error or NO_OFFSET, self._topic
+            )
         self._waiting -= 1
         if not self._waiting:
             self._finish()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from eventstream.errors import InvalidSetting, KafkaUnavailable
+from eventstream.errors import KafkaUnavailable
+from eventstream.log.admin_client import connect_admin
 from eventstream.log.faults import translate
+from eventstream.log.leaders import wait_for_leaders
 from eventstream.log.metadata import metadata
 
 if TYPE_CHECKING:
@@ -48,12 +48,7 @@ class Admin:
     """
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        options: dict[str, Any] = {**kafka.client_options(), "log.connection.close": False}
-        try:
-            self._client = AdminClient(options, logger=logging.getLogger("eventstream.kafka"))
-        except KafkaException as error:
-            reason = error.args[0].str()
-            raise InvalidSetting(f"The Kafka client refuses its options: {reason}.") from None
+        self._client = connect_admin(kafka)
 
     def topics(self, timeout_s: float = TIMEOUT_S) -> dict[str, int]:
         """Topic names, Kafka's internal ones left out, and how many partitions each has.
@@ -115,6 +110,7 @@ class Admin:
             ),
             deadline,
         )
+        wait_for_leaders(self._client, {name: partitions}, deadline - time.monotonic())
 
     def delete_topic(self, name: str, timeout_s: float = TIMEOUT_S) -> None:
         """Delete a topic and wait until the broker asked no longer lists it.

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException
 
 from eventstream.errors import OutcomeUnknown
 from eventstream.log.faults import translate
-from eventstream.log.producer import connect, producer_options
+from eventstream.log.producer import NO_OFFSET, connect, producer_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,12 +86,12 @@ class BulkProducer:
         return int(self._producer.flush(timeout_s))
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is None:
+        if error is None and message.offset() is not None:
             self.acknowledged = count = self.acknowledged + 1
             if count < ALL_LATENCIES or not count % LATENCY_SAMPLE:
                 self.latencies_s.append(message.latency() or 0.0)
             return
-        meaning = translate(error, message.topic() or "", was_sent=True)
+        meaning = translate(error or NO_OFFSET, message.topic() or "", was_sent=True)
         if isinstance(meaning, OutcomeUnknown):
             self.unknown += 1
         else:

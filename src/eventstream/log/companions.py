@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions
+from confluent_kafka.admin import ConfigResource, NewPartitions
 from confluent_kafka.cimpl import NewTopic
 
+from eventstream.log.admin_client import connect_admin
 from eventstream.log.faults import translate
+from eventstream.log.leaders import wait_for_leaders
 from eventstream.log.metadata import metadata
 
 if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
     from eventstream.settings import KafkaSettings
 
 TIMEOUT_S = 10.0
@@ -33,10 +36,7 @@ def make_companion(kafka: KafkaSettings, companion: str, topic: str, more_bytes:
     Raises:
         EventstreamError: Kafka did not answer in time, or refused.
     """
-    client = AdminClient(
-        {**kafka.client_options(), "log.connection.close": False},
-        logger=logging.getLogger("eventstream.kafka"),
-    )
+    client = connect_admin(kafka)
     partitions = _partitions(client, topic)
     found = metadata(client, TIMEOUT_S, companion).topics[companion]
     asked: dict[str, Any] = {}
@@ -54,6 +54,7 @@ def make_companion(kafka: KafkaSettings, companion: str, topic: str, more_bytes:
     except KafkaException as error:
         if error.args[0].code() not in _MADE_BY_ANOTHER:
             raise translate(error.args[0], companion) from None
+    wait_for_leaders(client, {companion: partitions}, TIMEOUT_S)
 
 
 def _partitions(client: AdminClient, topic: str) -> int:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, OffsetSpec
+from confluent_kafka.admin import ConfigResource, ConfigSource, OffsetSpec
 
+from eventstream.log.admin_client import connect_admin
 from eventstream.log.faults import translate
 from eventstream.log.metadata import metadata
 
 if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
     from eventstream.settings import KafkaSettings
 
 TIMEOUT_S = 10.0
@@ -60,7 +63,7 @@ def describe_topic(
         TopicNotFound: There is no such topic.
         EventstreamError: Kafka did not answer in time, or refused.
     """
-    client = AdminClient({**kafka.client_options(), "log.connection.close": False})
+    client = connect_admin(kafka)
     found = metadata(client, timeout_s, topic).topics[topic]
     if found.error is not None:
         raise translate(found.error, topic)

@@ -28,6 +28,7 @@ _UNKNOWN_OUTCOME = frozenset(
         KafkaError._MSG_TIMED_OUT,
         KafkaError._TIMED_OUT,
         KafkaError._PURGE_INFLIGHT,
+        KafkaError.DUPLICATE_SEQUENCE_NUMBER,
         KafkaError.REQUEST_TIMED_OUT,
         KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
     }

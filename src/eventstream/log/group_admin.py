@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from confluent_kafka import (
-    Consumer,
     ConsumerGroupState,
     ConsumerGroupTopicPartitions,
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 
 from eventstream.errors import GroupInUse, GroupNotFound
+from eventstream.log.admin_client import connect_admin
 from eventstream.log.faults import translate
 from eventstream.log.places import Extent, extents, offsets_at, partitions_of
+from eventstream.log.reader import connect_reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,13 +79,8 @@ class GroupAdmin:
     """
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        logger = logging.getLogger("eventstream.kafka")
-        options: dict[str, Any] = {**kafka.client_options(), "log.connection.close": False}
-        self._client = AdminClient(options, logger=logger)
-        self._consumer = Consumer(
-            {**options, "group.id": "eventstream-groups", "enable.auto.commit": False},
-            logger=logger,
-        )
+        self._client = connect_admin(kafka)
+        self._consumer = connect_reader(kafka)
 
     def groups(self) -> dict[str, str]:
         """Names of groups and the state each is in.

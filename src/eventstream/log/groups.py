@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
+from eventstream.log.admin_client import connect_admin
 from eventstream.log.faults import translate
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Groups:
     """
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        self._client = AdminClient({**kafka.client_options(), "log.connection.close": False})
+        self._client = connect_admin(kafka)
 
     def lag(self, group: str, topic: str, partitions: int) -> dict[int, int]:
         """Count the events of each partition that the group has not committed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -11,7 +11,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as KafkaProducer
 
 from eventstream.errors import InvalidSetting, QueueFull
+from eventstream.log.admin_client import connect_admin
 from eventstream.log.faults import translate
+from eventstream.log.leaders import wait_for_leaders
 from eventstream.log.metadata import metadata
 
 if TYPE_CHECKING:
@@ -68,12 +70,15 @@ class Report(Protocol):
     def partition(self) -> int:
         """Where the event stands."""
 
-    def offset(self) -> int:
-        """Its offset there."""
+    def offset(self) -> int | None:
+        """Its offset there; `None` when Kafka took it for a duplicate: see `log.leaders`."""
 
     def value(self) -> bytes | None:
         """The event's data."""
 
+
+NO_OFFSET = KafkaError(KafkaError.DUPLICATE_SEQUENCE_NUMBER, "Kafka took the event for a duplicate")
+"""What a report without an offset amounts to: the event may be in the log or not."""
 
 Delivered = Callable[[DeliveryError | None, Report], None]
 
@@ -107,6 +112,7 @@ class Producer:
                 "queue.buffering.max.kbytes": max(1, queue_bytes // 1024),
             }
         )
+        self._kafka = kafka
         self._produce: Any = self._producer.produce
         self._call_later = loop.call_later
         self._polling = False
@@ -193,6 +199,14 @@ class Producer:
             for name, topic in metadata(self._producer, timeout_s).topics.items()
             if topic.error is None
         }
+
+    def wait_for_leaders(self, partitions: Mapping[str, int], timeout_s: float) -> None:
+        """Wait until topics made a moment ago may be sent to; blocks, callable anywhere.
+
+        Raises:
+            EventstreamError: Some partition's leader did not answer in time, or Kafka refuses.
+        """
+        wait_for_leaders(connect_admin(self._kafka), partitions, timeout_s)
 
     def leaderless(self, topic: str, timeout_s: float) -> list[int]:
         """List the topic's partitions that nobody leads now; blocks, callable anywhere.

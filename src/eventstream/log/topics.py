@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from eventstream.errors import EventstreamError, KafkaUnavailable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 LOOKUP_TIMEOUT_S = 5.0
 LOOKUP_PAUSE_S = 0.1
+LEADER_TIMEOUT_S = 1.0
 REFRESH_INTERVAL_S = 30.0
 
 
@@ -65,9 +67,9 @@ class TopicDirectory:
             self._asked.clear()
             waiting, self._waiting = self._waiting, []
             try:
-                self.known = await loop.run_in_executor(
-                    None, self._producer.topics, LOOKUP_TIMEOUT_S
-                )
+                found = await loop.run_in_executor(None, self._producer.topics, LOOKUP_TIMEOUT_S)
+                await self._wait_for_leaders(found)
+                self.known = found
             except EventstreamError as error:
                 self._answer(error, waiting)
             else:
@@ -77,6 +79,16 @@ class TopicDirectory:
                 await asyncio.wait_for(self._asked.wait(), REFRESH_INTERVAL_S)
             except TimeoutError:
                 continue
+
+    async def _wait_for_leaders(self, found: dict[str, int]) -> None:
+        """Wait, but not for long, until those can be sent to that were not there before."""
+        new = {name: count for name, count in found.items() if self.known.get(name) != count}
+        if not (self.known and new):
+            return
+        with contextlib.suppress(EventstreamError):
+            await asyncio.get_running_loop().run_in_executor(
+                None, self._producer.wait_for_leaders, new, LEADER_TIMEOUT_S
+            )
 
     def _answer(
         self, error: EventstreamError | None, waiting: list[Resolved] | None = None

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaException
 
 from eventstream.errors import EventstreamError, OutcomeUnknown
 from eventstream.log.faults import translate
-from eventstream.log.producer import connect, producer_options
+from eventstream.log.producer import NO_OFFSET, connect, producer_options
 from eventstream.settings import ProducerSettings
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def write(kafka: KafkaSettings, records: Iterable[Record]) -> None:
     problems: list[EventstreamError] = []
 
     def delivered(error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            problems.append(translate(error, message.topic() or "", was_sent=True))
+        if error is not None or message.offset() is None:
+            problems.append(translate(error or NO_OFFSET, message.topic() or "", was_sent=True))
 
     for record in records:
         try:

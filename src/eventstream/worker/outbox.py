@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from eventstream.errors import QueueFull
 from eventstream.events import Receipt
 from eventstream.log.faults import translate
-from eventstream.log.producer import Producer
+from eventstream.log.producer import NO_OFFSET, Producer
 
 if TYPE_CHECKING:
     from eventstream.events import Headers
@@ -48,10 +48,11 @@ class Outbox:
         def on_delivery(error: DeliveryError | None, report: Report) -> None:
             if answered.done():
                 return
-            if error is None:
-                answered.set_result(Receipt(topic, report.partition(), report.offset()))
+            offset = report.offset()
+            if error is None and offset is not None:
+                answered.set_result(Receipt(topic, report.partition(), offset))
             else:
-                answered.set_exception(translate(error, topic, was_sent=True))
+                answered.set_exception(translate(error or NO_OFFSET, topic, was_sent=True))
 
         while True:
             try:

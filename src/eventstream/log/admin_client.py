@@ -1,0 +1,31 @@
+"""The client that asks and changes a cluster."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from eventstream.errors import InvalidSetting
+
+if TYPE_CHECKING:
+    from eventstream.settings import KafkaSettings
+
+
+def connect_admin(kafka: KafkaSettings) -> AdminClient:
+    """Make an admin client.
+
+    Raises:
+        InvalidSetting: The client refuses an option.
+    """
+    options: dict[str, str | int | float | bool] = {
+        **kafka.client_options(),
+        "log.connection.close": False,
+    }
+    try:
+        return AdminClient(options, logger=logging.getLogger("eventstream.kafka"))
+    except KafkaException as error:
+        reason = error.args[0].str()
+        raise InvalidSetting(f"The Kafka client refuses its options: {reason}.") from None
