@@ -11,10 +11,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from eventstream.errors import KafkaUnavailable
+from eventstream.errors import KafkaUnavailable, NotAuthorized
 from eventstream.log.faults import translate
 
 if TYPE_CHECKING:
@@ -23,20 +23,6 @@ if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
 _PAUSE_S = 0.01
-_NOT_YET = frozenset(
-    {
-        KafkaError.FENCED_LEADER_EPOCH,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.OFFSET_NOT_AVAILABLE,
-        KafkaError.UNKNOWN_LEADER_EPOCH,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._TIMED_OUT,
-        KafkaError._TRANSPORT,
-        KafkaError._UNKNOWN_PARTITION,
-        KafkaError._UNKNOWN_TOPIC,
-    }
-)
 
 
 def wait_for_leaders(client: AdminClient, partitions: Mapping[str, int], timeout_s: float) -> None:
@@ -74,7 +60,8 @@ def _is_led(topic: str, answer: Any) -> bool:
     try:
         answer.result()
     except KafkaException as error:
-        if error.args[0].code() not in _NOT_YET:
-            raise translate(error.args[0], topic) from None
+        problem = translate(error.args[0], topic)
+        if isinstance(problem, NotAuthorized):
+            raise problem from None
         return False
     return True
