@@ -61,6 +61,7 @@ class Working:
         subscription = Subscription("t", handler, concurrency, order, timeout_s, retry)
         self.handling = Handling(
             subscription,
+            None,
             self.letters,
             self.letters,
             self.letters.fetch,

@@ -32,6 +32,7 @@ class Subscription:
         timeout_s: How long one attempt may take, in seconds; `None` is no limit.
         retry: How often, and how long, a failing event is tried.
         on_failure: What happens when it is tried no more.
+        cpu_bound: Whether it computes, and runs in processes of its own.
     """
 
     topic: str
@@ -41,6 +42,7 @@ class Subscription:
     timeout_s: float | None = None
     retry: Retry = field(default_factory=Retry)
     on_failure: OnFailure = "deadletter"
+    cpu_bound: bool = False
 
 
 class App:
@@ -64,6 +66,9 @@ class App:
     other annotation gets the value decoded from JSON: msgspec Structs, dataclasses, TypedDicts,
     NamedTuples, lists and dicts of them, and pydantic's models. `None` among a parameter's types
     lets tombstones in.
+
+    A handler may return an `Event`, or a list of them: they are published, and acknowledged by all
+    in-sync replicas, before its own event counts as done.
     """
 
     def __init__(self) -> None:
@@ -83,6 +88,7 @@ class App:
         timeout_s: float | None = None,
         retry: Retry | None = None,
         on_failure: OnFailure = "deadletter",
+        cpu_bound: bool = False,
     ) -> Callable[[AnyHandler], AnyHandler]:
         """Declare the decorated function as the handler of a topic's events.
 
@@ -104,6 +110,8 @@ class App:
                 it there too, and the key's later events to `<topic>.parked`, in order, until
                 somebody replays or discards them; `stop` ends the worker, so that somebody looks:
                 the event is not done and comes again.
+            cpu_bound: For plain functions that compute: run them in a pool of processes, as many as
+                there are processors. The processes import the function by its module and name.
 
         Raises:
             InvalidSetting: The topic has a handler already, an argument is out of bounds, or the
@@ -136,13 +144,25 @@ class App:
                     f"Topic {topic!r} has a handler already; call both from one function."
                 )
             arguments_of(handler)
+            if cpu_bound and is_async(handler):
+                raise InvalidSetting(
+                    f"Topic {topic!r}: an async function waits, it does not compute; make the"
+                    " handler a plain function, or leave cpu_bound out."
+                )
             if timeout_s is not None and not is_async(handler):
                 raise InvalidSetting(
                     f"Topic {topic!r}: a plain function runs in a thread, which cannot be"
                     " cancelled; make the handler async, or leave timeout_s out."
                 )
             self._subscriptions[topic] = Subscription(
-                topic, handler, concurrency, order, timeout_s, retry or Retry(), on_failure
+                topic,
+                handler,
+                concurrency,
+                order,
+                timeout_s,
+                retry or Retry(),
+                on_failure,
+                cpu_bound,
             )
             return handler
 

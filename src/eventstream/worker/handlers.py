@@ -49,12 +49,11 @@ def awaitable_handler(handler: Handler, threads: Executor) -> Callable[[Event], 
         return handler if arguments is None else _called_with(handler, arguments)
     call = handler if arguments is None else _called_with(handler, arguments)
 
-    async def in_a_thread(event: Event) -> None:
+    async def in_a_thread(event: Event) -> Any:
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         result = await loop.run_in_executor(threads, context.run, call, event)
-        if inspect.isawaitable(result):
-            await result
+        return await result if inspect.isawaitable(result) else result
 
     return in_a_thread
 

@@ -14,6 +14,7 @@ from eventstream.worker.handlers import awaitable_handler
 from eventstream.worker.lanes import NoLanes, lanes_for
 from eventstream.worker.moves import Moves
 from eventstream.worker.parking import Parking
+from eventstream.worker.pool import Pool
 from eventstream.worker.progress import Progress
 from eventstream.worker.replays import Replays
 from eventstream.worker.slots import Slots
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from eventstream.worker.app import Subscription
     from eventstream.worker.parking import Following, Letters
     from eventstream.worker.replays import Fetch
+    from eventstream.worker.results import Sender
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +40,7 @@ class Handling:
 
     Args:
         subscription: The handler, and how it is run.
+        sender: Writes the events that the handler returns.
         letters: Writes the letters of events that are given up.
         following: Reads them.
         fetch: Reads single ones.
@@ -51,6 +54,7 @@ class Handling:
     def __init__(
         self,
         subscription: Subscription,
+        sender: Sender,
         letters: Letters,
         following: Following,
         fetch: Fetch,
@@ -64,7 +68,12 @@ class Handling:
         self._turn_ended = turn_ended
         self._waiting: dict[int, list[Received]] = {}
         self._threads = ThreadPoolExecutor(subscription.concurrency, subscription.topic)
-        handle = awaitable_handler(subscription.handler, self._threads)
+        self._pool = Pool(subscription.handler, subscription.concurrency)
+        handle = (
+            self._pool.run
+            if subscription.cpu_bound
+            else awaitable_handler(subscription.handler, self._threads)
+        )
         self._lanes: NoLanes[Received] = lanes_for(subscription.order)
         self._moves = Moves(gave_in)
         self._parking = Parking(
@@ -86,6 +95,7 @@ class Handling:
             self._moves,
             self._parking,
             letters,
+            sender,
             fetch,
             released=self._wake,
             gave_in=gave_in,
@@ -97,6 +107,7 @@ class Handling:
             self.progress,
             self._attempts,
             self.counters,
+            sender,
             turn_ended=turn_ended,
             gave_in=gave_in,
         )
@@ -190,6 +201,7 @@ class Handling:
         await self._slots.close()
         await self._replays.close()
         await self._moves.close()
+        self._pool.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _line_up(self, partition: int, events: Sequence[Received]) -> None:

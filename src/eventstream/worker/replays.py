@@ -20,6 +20,7 @@ from eventstream.errors import EventstreamError, Permanent
 from eventstream.events import Event
 from eventstream.observe.logs import where
 from eventstream.worker.lanes import Hold
+from eventstream.worker.results import publish_result
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from eventstream.worker.lanes import NoLanes
     from eventstream.worker.moves import Moves
     from eventstream.worker.parking import Letters, Parking
+    from eventstream.worker.results import Sender
 
     Fetch = Callable[[str, int, Collection[int]], Awaitable[dict[int, Received]]]
 
@@ -51,6 +53,7 @@ class Replays:
         moves: Events on their way to a letter.
         parking: The letters.
         letters: Writes marks.
+        sender: Writes the events that the handler returns.
         fetch: Reads records of a topic's partition by their offsets.
         released: Called when a lane may go on.
         gave_in: Called when a replay failed, which is a bug: the worker has to end.
@@ -64,6 +67,7 @@ class Replays:
         moves: Moves,
         parking: Parking,
         letters: Letters,
+        sender: Sender,
         fetch: Fetch,
         *,
         released: Callable[[], None],
@@ -75,6 +79,7 @@ class Replays:
         self._moves = moves
         self._parking = parking
         self._letters = letters
+        self._sender = sender
         self._fetch = fetch
         self._released = released
         self._gave_in = gave_in
@@ -209,7 +214,9 @@ class Replays:
             attempt += 1
             try:
                 async with asyncio.timeout(subscription.timeout_s):
-                    await self._handle(event)
+                    result = await self._handle(event)
+                    if result is not None:
+                        await publish_result(result, self._sender)
             except Exception as error:  # noqa: BLE001 - handlers may raise anything
                 chance = random.random()  # noqa: S311 - jitter
                 delay_s = subscription.retry.delay_s(error, attempt, clock() - began, chance)

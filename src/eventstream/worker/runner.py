@@ -96,6 +96,7 @@ class Worker:
         for subscription in self._app.subscriptions:
             self._handlings[subscription.topic] = Handling(
                 subscription,
+                outbox,
                 letters,
                 follower,
                 self._fetch,

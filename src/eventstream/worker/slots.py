@@ -17,6 +17,7 @@ import structlog
 from eventstream.observe.logs import where
 from eventstream.worker.attempts import timed_out
 from eventstream.worker.counters import QUICK_S
+from eventstream.worker.results import publish_result
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from eventstream.worker.counters import WorkerCounters
     from eventstream.worker.lanes import NoLanes
     from eventstream.worker.progress import Progress
+    from eventstream.worker.results import Sender
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +63,7 @@ class Slots:
         progress: What is finished, by partition.
         attempts: Takes the events whose handler raised.
         counters: Counts them.
+        sender: Writes the events that the handler returns.
         turn_ended: Called after a slot ran events: the time for what is due.
         gave_in: Called when the process is to end; the event that asked for it is not done.
     """
@@ -73,6 +76,7 @@ class Slots:
         progress: dict[int, Progress],
         attempts: Attempts,
         counters: WorkerCounters,
+        sender: Sender,
         *,
         turn_ended: Callable[[], None],
         gave_in: Callable[[BaseException], None],
@@ -83,6 +87,7 @@ class Slots:
         self._progress = progress
         self._attempts = attempts
         self._counters = counters
+        self._sender = sender
         self._turn_ended = turn_ended
         self._gave_in = gave_in
         self._loop = asyncio.get_running_loop()
@@ -186,7 +191,9 @@ class Slots:
             started = slot.began = now
             event = slot.event = take()
             try:
-                await handle(event)
+                result = await handle(event)
+                if result is not None:
+                    await publish_result(result, self._sender)
             except BaseException as error:
                 now = perf_counter()
                 if not self._goes_on_after(slot, event, error):
