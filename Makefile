@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := src tests examples
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow check format bench bench-peers docs lock clean
+.PHONY: help up test test-slow faults check format bench bench-peers docs lock clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -16,6 +16,9 @@ test: .venv/.ready ## Run every test but the slow ones
 
 test-slow: .venv/.ready ## Run the long fault runs too
 	@$(BIN)/pytest -m slow
+
+faults: .venv/.ready ## Restart and kill workers under load, FAULTS times each (20): half an hour
+	@$(BIN)/pytest -m slow -s tests/worker/test_fault_runs.py
 
 check: .venv/.ready ## Format, lint, types, import contracts: seconds
 	@$(BIN)/ruff format --quiet --check $(SOURCES)

@@ -47,6 +47,23 @@ class Journal:
     def ended(self):
         return Counter((one.partition, one.offset) for one in self.entries() if one.what == "end")
 
+    def lines(self):
+        """How many lines there are by now."""
+        if not self.path.exists():
+            return 0
+        with self.path.open("rb") as file:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+
+    def assert_effects_in_order(self):
+        """Each key's events ended first in their order: repeats of earlier ones change nothing."""
+        seen, last = set(), {}
+        for one in self.entries():
+            lane = one.partition, one.key
+            if one.what == "end" and (one.partition, one.offset) not in seen:
+                seen.add((one.partition, one.offset))
+                assert one.offset > last.get(lane, -1), f"{one} after {last[lane]}"
+                last[lane] = one.offset
+
     def pids(self):
         return {one.pid for one in self.entries()}
 
