@@ -30,19 +30,45 @@ def test_a_topic_has_one_handler():
 
 def test_concurrency_has_a_least_value():
     with pytest.raises(InvalidSetting, match="concurrency is 0"):
-        App().on("orders", concurrency=0)
+        App().on("orders", concurrency=0)(handle)
 
 
 def test_an_unknown_order_is_refused():
     with pytest.raises(InvalidSetting, match="choose one of key, partition, none"):
-        App().on("orders", order="keys")
+        App().on("orders", order="keys")(handle)
 
 
 def test_a_time_out_is_for_async_handlers_and_above_0():
     with pytest.raises(InvalidSetting, match="timeout_s is 0; it must be above 0"):
-        App().on("orders", timeout_s=0)
+        App().on("orders", timeout_s=0)(handle)
     with pytest.raises(InvalidSetting, match="a plain function runs in a thread"):
         App().on("orders", timeout_s=1)(lambda event: event)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"size": 0}, "size is 0, but the least it can be is 1"),
+        ({"concurrency": 0}, "concurrency is 0, but the least it can be is 1"),
+        ({"within_s": -1}, "within_s is -1; it cannot be below 0"),
+        ({"order": "partition"}, "order must be 'key' or 'none'"),
+        ({"on_failure": "drop"}, "choose one of deadletter, park, stop"),
+    ],
+)
+def test_batches_have_bounds(options, sentence):
+    async def keep(orders):
+        return orders
+
+    with pytest.raises(InvalidSetting, match=sentence):
+        App().batch("orders", **options)(keep)
+
+
+def test_a_handler_of_batches_takes_lists():
+    async def keep(order: dict):
+        return order
+
+    with pytest.raises(InvalidSetting, match=r"annotate what it takes as a list"):
+        App().batch("orders")(keep)
 
 
 @pytest.fixture

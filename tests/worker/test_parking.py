@@ -300,4 +300,4 @@ def test_parking_through_rebalances_keeps_every_key_in_order(kafka, make_topic):
 
 def test_parking_is_for_keys_only(topic):
     with pytest.raises(Permanent, match="order must be 'key'"):
-        App().on(topic, order="none", on_failure="park")
+        App().on(topic, order="none", on_failure="park")(Shop(topic).handle)

@@ -12,10 +12,10 @@ from workers import until
 from eventstream.backoff import Backoff
 from eventstream.events import Event, Receipt
 from eventstream.log.received import runs_of
-from eventstream.worker.app import Subscription
 from eventstream.worker.handling import Handling
 from eventstream.worker.retry import Retry
 from eventstream.worker.slots import TURN_S
+from eventstream.worker.subscription import Subscription
 
 SOON_S = 5
 

@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar
 
 from eventstream.errors import InvalidSetting
-from eventstream.worker.arguments import arguments_of
-from eventstream.worker.handlers import is_async
-from eventstream.worker.lanes import Order
 from eventstream.worker.retry import Retry
+from eventstream.worker.subscription import Batch, Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Handler = Callable[..., Any]
+    from eventstream.worker.lanes import Order
+    from eventstream.worker.subscription import Handler, OnFailure
 
-OnFailure = Literal["deadletter", "park", "stop"]
 AnyHandler = TypeVar("AnyHandler", bound="Handler")
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """A handler and the topic it is for.
-
-    Attributes:
-        topic: The topic's name.
-        handler: Called for each event; `async`, or a plain function that runs in a thread.
-        concurrency: How many events a process handles at once.
-        order: Which events run one after the other: those of one key, of one partition, or none.
-        timeout_s: How long one attempt may take, in seconds; `None` is no limit.
-        retry: How often, and how long, a failing event is tried.
-        on_failure: What happens when it is tried no more.
-        cpu_bound: Whether it computes, and runs in processes of its own.
-    """
-
-    topic: str
-    handler: Handler
-    concurrency: int
-    order: Order
-    timeout_s: float | None = None
-    retry: Retry = field(default_factory=Retry)
-    on_failure: OnFailure = "deadletter"
-    cpu_bound: bool = False
 
 
 class App:
@@ -117,44 +89,8 @@ class App:
             InvalidSetting: The topic has a handler already, an argument is out of bounds, or the
                 function cannot be called with what there is.
         """
-        if concurrency < 1:
-            raise InvalidSetting(
-                f"Topic {topic!r}: concurrency is {concurrency}, but the least it can be is 1."
-            )
-        if order not in get_args(Order):
-            raise InvalidSetting(
-                f"Topic {topic!r}: order is {order!r}; choose one of {', '.join(get_args(Order))}."
-            )
-
-        if on_failure not in get_args(OnFailure):
-            choices = ", ".join(get_args(OnFailure))
-            raise InvalidSetting(
-                f"Topic {topic!r}: on_failure is {on_failure!r}; choose one of {choices}."
-            )
-        if on_failure == "park" and order != "key":
-            raise InvalidSetting(
-                f"Topic {topic!r}: on_failure='park' parks keys, so order must be 'key'."
-            )
-        if timeout_s is not None and timeout_s <= 0:
-            raise InvalidSetting(f"Topic {topic!r}: timeout_s is {timeout_s}; it must be above 0.")
-
-        def declare(handler: AnyHandler) -> AnyHandler:
-            if topic in self._subscriptions:
-                raise InvalidSetting(
-                    f"Topic {topic!r} has a handler already; call both from one function."
-                )
-            arguments_of(handler)
-            if cpu_bound and is_async(handler):
-                raise InvalidSetting(
-                    f"Topic {topic!r}: an async function waits, it does not compute; make the"
-                    " handler a plain function, or leave cpu_bound out."
-                )
-            if timeout_s is not None and not is_async(handler):
-                raise InvalidSetting(
-                    f"Topic {topic!r}: a plain function runs in a thread, which cannot be"
-                    " cancelled; make the handler async, or leave timeout_s out."
-                )
-            self._subscriptions[topic] = Subscription(
+        return self._declare(
+            lambda handler: Subscription(
                 topic,
                 handler,
                 concurrency,
@@ -164,6 +100,66 @@ class App:
                 on_failure,
                 cpu_bound,
             )
+        )
+
+    def batch(
+        self,
+        topic: str,
+        *,
+        size: int = 100,
+        within_s: float = 0.1,
+        concurrency: int = 1,
+        order: Order = "key",
+        timeout_s: float | None = None,
+        retry: Retry | None = None,
+        on_failure: OnFailure = "deadletter",
+    ) -> Callable[[AnyHandler], AnyHandler]:
+        """Declare the decorated function as the handler of batches of a topic's events.
+
+        Its parameters are lists: of events, or of what their annotation asks for
+        (`orders: list[Order]`), one item for each event. When it raises, the batch is tried again
+        at once, event by event; those that raise then are tried again later, in other batches.
+
+        Args:
+            topic: The topic's name.
+            size: The most events of a batch.
+            within_s: How long a batch waits for more events after its first, in seconds.
+            concurrency: How many batches a process handles at once.
+            order: `key` has at most one event of each key in the batches that run, in the order of
+                the key; `none` takes events as they come.
+            timeout_s: How long one call may take, in seconds; as in `on`.
+            retry: How often, and how long, a failing event is tried; as in `on`.
+            on_failure: What happens to an event when it is tried no more; as in `on`.
+
+        Raises:
+            InvalidSetting: The topic has a handler already, an argument is out of bounds, or the
+                function cannot be called with what there is.
+        """
+        batch = Batch(size, within_s, concurrency)
+        return self._declare(
+            lambda handler: Subscription(
+                topic,
+                handler,
+                size * concurrency,
+                order,
+                timeout_s,
+                retry or Retry(),
+                on_failure,
+                batch=batch,
+            )
+        )
+
+    def _declare(
+        self, subscribe: Callable[[Handler], Subscription]
+    ) -> Callable[[AnyHandler], AnyHandler]:
+        def declare(handler: AnyHandler) -> AnyHandler:
+            subscription = subscribe(handler)
+            if subscription.topic in self._subscriptions:
+                raise InvalidSetting(
+                    f"Topic {subscription.topic!r} has a handler already; call both from one"
+                    " function."
+                )
+            self._subscriptions[subscription.topic] = subscription
             return handler
 
         return declare

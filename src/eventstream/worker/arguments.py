@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -36,6 +36,29 @@ def arguments_of(handler: Callable[..., Any]) -> Callable[[Event], tuple[Any, ..
     if wanted in ([Event], [inspect.Parameter.empty]):
         return None
     makers = tuple(_maker(handler, annotation) for annotation in wanted)
+    return lambda event: tuple(make(event) for make in makers)
+
+
+def batch_arguments_of(handler: Callable[..., Any]) -> Callable[[Event], tuple[Any, ...]]:
+    """Say how to make an event's item in each of the lists that a handler of batches takes.
+
+    Returns:
+        A function that raises `InvalidEvent` where the value is not what the handler asks for.
+
+    Raises:
+        InvalidSetting: The handler cannot be called with what there is.
+    """
+    makers = []
+    for annotation in _annotations(handler):
+        if annotation in (list, inspect.Parameter.empty):
+            makers.append(_maker(handler, Event))
+        elif get_origin(annotation) is list:
+            makers.append(_maker(handler, get_args(annotation)[0]))
+        else:
+            raise InvalidSetting(
+                f"{_name(handler)} is to get batches; annotate what it takes as a list,"
+                " for example list[Event]."
+            )
     return lambda event: tuple(make(event) for make in makers)
 
 

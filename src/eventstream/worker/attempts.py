@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eventstream.log.received import Received
-    from eventstream.worker.app import Subscription
     from eventstream.worker.lanes import NoLanes
+    from eventstream.worker.subscription import Subscription
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from eventstream.events import Event
-    from eventstream.worker.app import Handler
+    from eventstream.worker.subscription import Handler
 
 
 def is_async(handler: Handler) -> bool:
@@ -47,12 +47,19 @@ def awaitable_handler(handler: Handler, threads: Executor) -> Callable[[Event], 
     arguments = arguments_of(handler)
     if is_async(handler):
         return handler if arguments is None else _called_with(handler, arguments)
-    call = handler if arguments is None else _called_with(handler, arguments)
+    return _in_a_thread(handler if arguments is None else _called_with(handler, arguments), threads)
 
-    async def in_a_thread(event: Event) -> Any:
+
+def awaitable_batch_handler(handler: Handler, threads: Executor) -> Callable[..., Awaitable[Any]]:
+    """Give a handler of batches likewise; it is called with its lists."""
+    return handler if is_async(handler) else _in_a_thread(handler, threads)
+
+
+def _in_a_thread(call: Callable[..., Any], threads: Executor) -> Callable[..., Awaitable[Any]]:
+    async def in_a_thread(*arguments: Any) -> Any:
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        result = await loop.run_in_executor(threads, context.run, call, event)
+        result = await loop.run_in_executor(threads, context.run, call, *arguments)
         return await result if inspect.isawaitable(result) else result
 
     return in_a_thread

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from eventstream.log.listener import NOWHERE, Position
+from eventstream.worker.arguments import batch_arguments_of
 from eventstream.worker.attempts import Attempts
+from eventstream.worker.batches import Batches
 from eventstream.worker.counters import WorkerCounters
-from eventstream.worker.handlers import awaitable_handler
+from eventstream.worker.handlers import awaitable_batch_handler, awaitable_handler
 from eventstream.worker.lanes import NoLanes, lanes_for
 from eventstream.worker.moves import Moves
 from eventstream.worker.parking import Parking
@@ -21,16 +24,16 @@ from eventstream.worker.slots import Slots
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from typing import Any
 
     from eventstream.events import Event
     from eventstream.log.received import Received, Run
     from eventstream.observe.metrics import Sample
-    from eventstream.worker.app import Subscription
     from eventstream.worker.parking import Following, Letters
     from eventstream.worker.replays import Fetch
     from eventstream.worker.results import Sender
+    from eventstream.worker.subscription import Subscription
 
 log = structlog.get_logger(__name__)
 
@@ -69,11 +72,10 @@ class Handling:
         self._waiting: dict[int, list[Received]] = {}
         self._threads = ThreadPoolExecutor(subscription.concurrency, subscription.topic)
         self._pool = Pool(subscription.handler, subscription.concurrency)
-        handle = (
-            self._pool.run
-            if subscription.cpu_bound
-            else awaitable_handler(subscription.handler, self._threads)
-        )
+        self._batches: Batches | None = None
+        handle = self._handle_of(subscription, sender)
+        if subscription.batch is not None:
+            subscription = replace(subscription, timeout_s=None)  # batches see to it
         self._lanes: NoLanes[Received] = lanes_for(subscription.order)
         self._moves = Moves(gave_in)
         self._parking = Parking(
@@ -111,6 +113,23 @@ class Handling:
             turn_ended=turn_ended,
             gave_in=gave_in,
         )
+
+    def _handle_of(
+        self, subscription: Subscription, sender: Sender
+    ) -> Callable[[Event], Awaitable[Any]]:
+        handler = subscription.handler
+        if subscription.batch is not None:
+            self._batches = Batches(
+                subscription.batch,
+                subscription.timeout_s,
+                batch_arguments_of(handler),
+                awaitable_batch_handler(handler, self._threads),
+                sender,
+            )
+            return self._batches.handle
+        if subscription.cpu_bound:
+            return self._pool.run
+        return awaitable_handler(handler, self._threads)
 
     def assign(self, partition: int, committed: Position = NOWHERE) -> None:
         """Begin to take events of a partition, from the position committed last."""
@@ -202,6 +221,8 @@ class Handling:
         await self._replays.close()
         await self._moves.close()
         self._pool.close()
+        if self._batches is not None:
+            self._batches.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _line_up(self, partition: int, events: Sequence[Received]) -> None:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from eventstream.events import Event, Receipt
     from eventstream.log.listener import Partition
     from eventstream.log.received import Received
-    from eventstream.worker.app import Subscription
     from eventstream.worker.lanes import Hold, NoLanes
     from eventstream.worker.moves import Moves
+    from eventstream.worker.subscription import Subscription
 
 log = structlog.get_logger(__name__)
 

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from eventstream.deadletters.lot import Lot
     from eventstream.deadletters.marks import Kind
     from eventstream.log.received import Received
-    from eventstream.worker.app import Subscription
     from eventstream.worker.lanes import NoLanes
     from eventstream.worker.moves import Moves
     from eventstream.worker.parking import Letters, Parking
     from eventstream.worker.results import Sender
+    from eventstream.worker.subscription import Subscription
 
     Fetch = Callable[[str, int, Collection[int]], Awaitable[dict[int, Received]]]
 

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from eventstream.log.received import Received
-    from eventstream.worker.app import Subscription
     from eventstream.worker.attempts import Attempts
     from eventstream.worker.counters import WorkerCounters
     from eventstream.worker.lanes import NoLanes
     from eventstream.worker.progress import Progress
     from eventstream.worker.results import Sender
+    from eventstream.worker.subscription import Subscription
 
 log = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import FrameType
 
-    from eventstream.worker.app import Subscription
+    from eventstream.worker.subscription import Subscription
 
 log = structlog.get_logger(__name__)
 

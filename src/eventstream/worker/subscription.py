@@ -1,0 +1,110 @@
+"""A handler, the topic it is for, and how it is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from eventstream.errors import InvalidSetting
+from eventstream.worker.arguments import arguments_of, batch_arguments_of
+from eventstream.worker.handlers import is_async
+from eventstream.worker.lanes import Order
+from eventstream.worker.retry import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Handler = Callable[..., Any]
+
+OnFailure = Literal["deadletter", "park", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How events are collected for a handler of batches.
+
+    Attributes:
+        size: The most events of a batch.
+        within_s: How long its first event waits for others, in seconds.
+        concurrency: How many batches a process handles at once.
+    """
+
+    size: int
+    within_s: float
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A handler and the topic it is for.
+
+    Attributes:
+        topic: The topic's name.
+        handler: Called for each event; `async`, or a plain function that runs in a thread.
+        concurrency: How many events a process handles at once.
+        order: Which events run one after the other: those of one key, of one partition, or none.
+        timeout_s: How long one attempt may take, in seconds; `None` is no limit.
+        retry: How often, and how long, a failing event is tried.
+        on_failure: What happens when it is tried no more.
+        cpu_bound: Whether it computes, and runs in processes of its own.
+        batch: How its events are collected; `None` for a handler of single events.
+
+    Raises:
+        InvalidSetting: The parts do not go together, or the function cannot be called with what
+            there is.
+    """
+
+    topic: str
+    handler: Handler
+    concurrency: int
+    order: Order
+    timeout_s: float | None = None
+    retry: Retry = field(default_factory=Retry)
+    on_failure: OnFailure = "deadletter"
+    cpu_bound: bool = False
+    batch: Batch | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch is not None:
+            self._check_batch(self.batch)
+        else:
+            arguments_of(self.handler)
+        if self.concurrency < 1:
+            self._refuse(f"concurrency is {self.concurrency}, but the least it can be is 1")
+        for name, choices in (("order", get_args(Order)), ("on_failure", get_args(OnFailure))):
+            if getattr(self, name) not in choices:
+                self._refuse(
+                    f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}"
+                )
+        if self.on_failure == "park" and self.order != "key":
+            self._refuse("on_failure='park' parks keys, so order must be 'key'")
+        if self.timeout_s is not None and self.timeout_s <= 0:
+            self._refuse(f"timeout_s is {self.timeout_s}; it must be above 0")
+        if self.cpu_bound and is_async(self.handler):
+            self._refuse(
+                "an async function waits, it does not compute; make the handler a plain function,"
+                " or leave cpu_bound out"
+            )
+        if self.timeout_s is not None and not is_async(self.handler):
+            self._refuse(
+                "a plain function runs in a thread, which cannot be cancelled; make the handler"
+                " async, or leave timeout_s out"
+            )
+
+    def _check_choice(self, name: str, given: str, choices: tuple[str, ...]) -> None:
+        if given not in choices:
+            self._refuse(f"{name} is {given!r}; choose one of {', '.join(choices)}")
+
+    def _check_batch(self, batch: Batch) -> None:
+        if batch.concurrency < 1:
+            self._refuse(f"concurrency is {batch.concurrency}, but the least it can be is 1")
+        if batch.size < 1:
+            self._refuse(f"size is {batch.size}, but the least it can be is 1")
+        if batch.within_s < 0:
+            self._refuse(f"within_s is {batch.within_s}; it cannot be below 0")
+        if self.order == "partition":
+            self._refuse("events of a batch run at once, so order must be 'key' or 'none'")
+        batch_arguments_of(self.handler)
+
+    def _refuse(self, why: str) -> None:
+        raise InvalidSetting(f"Topic {self.topic!r}: {why}.")
