@@ -11,7 +11,8 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from itertools import chain, compress, pairwise
+from itertools import chain, compress, islice
+from operator import attrgetter, sub
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,22 +21,24 @@ if TYPE_CHECKING:
 MOST_BYTES = 4096
 _VERSION = "eventstream-1:"
 _MOST_INFLATED_BYTES = 1_000_000
+_MOST_HOLES = 4000
+"""A text has room for no more: not many more than 3000, of one offset each, fit in."""
+_start = attrgetter("start")
+_stop = attrgetter("stop")
 _MORE = 0x80  # set in every byte of a varint but the last
 
 
 def finished_between(unfinished: Iterable[int], received: int) -> list[range]:
-    """List what is finished after the first of the unfinished offsets.
+    """List what is finished after the first of the unfinished offsets: the first 4000 ranges.
 
     Args:
         unfinished: Offsets, rising, below `received`.
         received: One more than the last offset received.
     """
     edges = [*unfinished, received]
-    steps = [after - before for before, after in pairwise(edges)]
-    return [
-        range(before + 1, before + step)
-        for before, step in compress(zip(edges, steps, strict=False), map((1).__lt__, steps))
-    ]
+    steps = list(map(sub, edges[1:], edges))
+    holes = compress(zip(edges, steps, strict=False), map((1).__lt__, steps))
+    return [range(before + 1, before + step) for before, step in islice(holes, _MOST_HOLES)]
 
 
 def encode(position: int, finished: Sequence[range]) -> tuple[str, bool]:
@@ -52,7 +55,7 @@ def encode(position: int, finished: Sequence[range]) -> tuple[str, bool]:
     while told:
         text = _text(position, finished[:told])
         if len(text) <= MOST_BYTES:
-            return text, told == len(finished)
+            return text, told == len(finished) < _MOST_HOLES
         told = min(told - 1, told * MOST_BYTES * 9 // (len(text) * 10))
     return "", not finished
 
@@ -80,12 +83,12 @@ def decode(position: int, text: str) -> list[range]:
 
 
 def _text(position: int, finished: Sequence[range]) -> str:
-    starts = [each.start for each in finished]
-    ends = [position, *(each.stop for each in finished)]
-    pairs = zip(starts, ends, (each.stop for each in finished), strict=False)
-    lengths = chain.from_iterable((start - end, stop - start) for start, end, stop in pairs)
-    data = b"".join(map(_varint, lengths))
-    packed = zlib.compress(data, 9, wbits=-zlib.MAX_WBITS)
+    starts = list(map(_start, finished))
+    stops = list(map(_stop, finished))
+    unfinished = map(sub, starts, [position, *stops])
+    lengths = list(chain.from_iterable(zip(unfinished, map(len, finished), strict=False)))
+    data = bytes(lengths) if max(lengths) < _MORE else b"".join(map(_varint, lengths))
+    packed = zlib.compress(data, wbits=-zlib.MAX_WBITS)
     return _VERSION + base64.b64encode(packed).decode()
 
 

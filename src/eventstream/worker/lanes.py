@@ -196,10 +196,15 @@ class KeyLanes(NoLanes[Item]):
         key = event.key
         if key is None:
             return
-        if event.behind is None:
+        behind = event.behind
+        if behind is None:
             del self._last[event.partition][key]
+            return
+        event.behind = None
+        if type(behind) is Hold:
+            behind.begin()
         else:
-            self._go_on_behind(event)
+            self.ready.append(behind)
 
     def hold(self, hold: Hold) -> None:
         """Let it begin when all that is in the lane by now is finished."""

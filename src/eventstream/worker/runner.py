@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-PRESSED_COMMIT_INTERVAL_S = 0.01
+PRESSED_COMMIT_INTERVAL_S = 0.025
 """How soon one commit follows another when the bound is half taken."""
 COMMIT_RETRY_S = 1.0
 """How soon a commit that failed is tried again."""
