@@ -163,19 +163,21 @@ def test_a_batch_returns_events(kafka, topic, make_topic):
 
 
 def test_a_stop_finishes_the_batches_that_began(kafka, topic):
-    group, began, done = new_group(), [], []
+    group, began, done, go = new_group(), [], [], asyncio.Event()
     publish(kafka, topic, orders(keys=8, count=8))
     app = App()
 
     @app.batch(topic, size=4, within_s=0.05, concurrency=2)
     async def keep(events):
         began.append(len(events))
-        await asyncio.sleep(0.2)
+        await go.wait()
         done.extend(events)
 
     async def main():
-        async with working(app, kafka, group):
+        async with working(app, kafka, group) as worker:
             await until(lambda: began, "a batch runs")
+            worker.stop()
+            asyncio.get_running_loop().call_soon(go.set)
 
     asyncio.run(main())
     assert len(done) == sum(began)
