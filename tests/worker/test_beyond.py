@@ -13,7 +13,7 @@ OFFSETS = st.sets(st.integers(100, 400), min_size=1).map(sorted)
 @given(OFFSETS, st.integers(1, 300))
 def test_what_is_finished_beyond_a_position_is_read_back(unfinished, more):
     received = unfinished[-1] + more
-    finished = beyond.finished_between(unfinished, received)
+    finished = beyond.finished_between(unfinished[0], unfinished, received)
     offsets = [offset for each in finished for offset in each]
     assert offsets == sorted(set(range(unfinished[0], received)) - set(unfinished))
     text, is_whole = beyond.encode(unfinished[0], finished)
@@ -22,14 +22,14 @@ def test_what_is_finished_beyond_a_position_is_read_back(unfinished, more):
 
 
 def test_nothing_finished_beyond_needs_no_text():
-    assert beyond.encode(7, beyond.finished_between([7, 8, 9], 10)) == ("", True)
+    assert beyond.encode(7, beyond.finished_between(7, [7, 8, 9], 10)) == ("", True)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.06, 0.5])
 def test_a_text_never_outgrows_what_kafka_keeps_and_tells_of_the_first(share):
     chance = random.Random(3)
     unfinished = [offset for offset in range(200_000) if not offset or chance.random() < share]
-    finished = beyond.finished_between(unfinished, 200_000)
+    finished = beyond.finished_between(0, unfinished, 200_000)
     text, is_whole = beyond.encode(0, finished)
     assert len(text) <= beyond.MOST_BYTES
     told = beyond.decode(0, text)

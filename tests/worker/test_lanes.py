@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -11,10 +12,11 @@ KEYS = st.one_of(st.none(), st.sampled_from([b"a", b"b", b"c"]))
 class Standing:
     """An event, as far as lanes look at it."""
 
-    def __init__(self, partition, key, number):
+    def __init__(self, partition, key, number, batch=0):
         self.partition = partition
         self.key = key
         self.number = number
+        self.batch = batch
         self.behind = None
 
     def __repr__(self):
@@ -41,7 +43,8 @@ class LanesMachine(RuleBasedStateMachine):
 
     @rule(partition=PARTITIONS, keys=st.lists(KEYS, max_size=6))
     def add(self, partition, keys):
-        events = [Standing(partition, key, self.count + n) for n, key in enumerate(keys)]
+        batch = self.count
+        events = [Standing(partition, key, batch + n, batch) for n, key in enumerate(keys)]
         self.count += len(keys)
         for event in events:
             self.queues.setdefault(self.lane_of(event), []).append(event)
@@ -159,3 +162,19 @@ def test_nothing_is_left_of_lanes_that_are_done(keys):
     assert sorted(handled, key=lambda event: event.number) == events
     assert lanes._last == {0: {}}
     assert all(event.behind is None for event in events)
+
+
+@pytest.mark.parametrize("order", ["key", "partition"])
+def test_a_lane_that_lags_goes_on_before_what_came_later(order):
+    lanes = lanes_for(order)
+    first, second, third = (Standing(0, b"hot", number) for number in range(3))
+    later = Standing(1, b"cold", 3, batch=1)
+    last = Standing(0, b"hot", 4, batch=2)
+    lanes.add(0, [first, second, third])
+    lanes.add(1, [later])
+    lanes.add(0, [last])
+    ran = []
+    while lanes.ready:
+        ran.append(lanes.take())
+        lanes.done(ran[-1])
+    assert ran == [first, second, third, later, last]

@@ -12,9 +12,13 @@ from eventstream.worker.progress import Progress
 GAPS = st.lists(st.integers(1, 4), min_size=1, max_size=6)
 
 
-def run_of(offsets, sizes=None):
-    events = [Received("orders", None, partition=0, offset=offset) for offset in offsets]
-    return Run("orders", 0, events, offsets, sizes or [1] * len(offsets))
+def run_of(offsets, size_of=lambda _: 1):
+    unfinished = {offset: size_of(offset) for offset in offsets}
+    events = [
+        Received("orders", None, partition=0, offset=offset, finish=unfinished.pop)
+        for offset in offsets
+    ]
+    return Run("orders", 0, events, unfinished, sum(unfinished.values()))
 
 
 class ProgressMachine(RuleBasedStateMachine):
@@ -34,6 +38,7 @@ class ProgressMachine(RuleBasedStateMachine):
         self.progress = Progress(self.commit_made)
         self.next = self.commit_made.offset
         self.received = set()
+        self.events = {}
         self.finished = set()
         self.released = [0, 0]
 
@@ -50,11 +55,13 @@ class ProgressMachine(RuleBasedStateMachine):
     def receive(self, most):
         offsets = [offset for offset in self.log if offset >= self.next][:most]
         assert not self.progress.is_behind(offsets[0])
-        fresh = self.progress.receive(run_of(offsets, list(map(self.size, offsets))))
-        assert fresh.offsets == [offset for offset in offsets if offset not in self.on_record]
-        assert [event.offset for event in fresh.events] == fresh.offsets
-        assert fresh.sizes == list(map(self.size, fresh.offsets))
-        self.received.update(fresh.offsets)
+        fresh = self.progress.receive(run_of(offsets, self.size))
+        expected = [offset for offset in offsets if offset not in self.on_record]
+        assert [event.offset for event in fresh.events] == expected
+        assert fresh.unfinished == {offset: self.size(offset) for offset in expected}
+        assert fresh.size == sum(map(self.size, expected))
+        self.events.update((event.offset, event) for event in fresh.events)
+        self.received.update(expected)
         self.next = offsets[-1] + 1
 
     @precondition(lambda self: self.received - self.finished)
@@ -62,7 +69,7 @@ class ProgressMachine(RuleBasedStateMachine):
     def finish(self, data):
         offset = data.draw(st.sampled_from(sorted(self.received - self.finished)))
         self.finished.add(offset)
-        self.progress.done(offset)
+        self.events[offset].finish(offset)
 
     def note(self, released):
         self.released = [sum(both) for both in zip(self.released, released, strict=True)]
@@ -98,19 +105,17 @@ TestProgress = ProgressMachine.TestCase
 
 def test_an_offset_is_done_once():
     progress = Progress()
-    progress.receive(run_of([3, 9]))
-    progress.done(9)
+    _, later = progress.receive(run_of([3, 9])).events
+    later.finish(later.offset)
     with pytest.raises(KeyError):
-        progress.done(9)
-    with pytest.raises(KeyError):
-        progress.done(4)
+        later.finish(later.offset)
     assert progress.commit().position.offset == 3
 
 
 def test_an_old_answer_to_a_commit_does_no_harm_after_a_partition_left():
     progress = Progress()
-    progress.receive(run_of([1, 2], [10, 10]))
-    progress.done(1)
+    first, _ = progress.receive(run_of([1, 2], lambda _: 10)).events
+    first.finish(first.offset)
     commit = progress.commit()
     assert progress.give_up() == (2, 20)
     assert progress.settle(commit) == (0, 0)
@@ -127,16 +132,31 @@ def test_a_log_that_went_back_is_noticed_before_and_after_the_first_event():
 def test_a_partition_is_crowded_until_there_is_room_again_and_nothing_untold_is_let_go():
     chance = random.Random(5)
     progress = Progress()
-    progress.receive(run_of(list(range(60_000))))
+    events = [
+        event
+        for start in range(0, 60_000, 2000)
+        for event in progress.receive(run_of(list(range(start, start + 2000)))).events
+    ]
     later = [offset for offset in range(1, 60_000) if chance.random() < 0.5]
     for offset in later:
-        progress.done(offset)
+        events[offset].finish(offset)
     commit = progress.commit()
     assert progress.is_crowded
     assert len(commit.position.metadata) <= MOST_BYTES
     assert progress.settle(commit) == (0, 0)
     for offset in sorted({*range(60_000)} - {*later} - {59_999}):
-        progress.done(offset)
+        events[offset].finish(offset)
     commit = progress.commit()
     assert not progress.is_crowded
     assert progress.settle(commit) == (59_999, 59_999)
+
+
+def test_each_owner_tells_the_next_what_those_before_it_finished():
+    progress = Progress()
+    _, second = progress.receive(run_of([1, 2])).events
+    second.finish(second.offset)
+    progress = Progress(progress.commit().position)
+    progress.receive(run_of([1, 2]))
+    progress.receive(run_of([3, 4])).events[1].finish(4)
+    progress = Progress(progress.commit().position)
+    assert [event.offset for event in progress.receive(run_of([1, 2, 3, 4])).events] == [1, 3]

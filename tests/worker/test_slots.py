@@ -189,7 +189,7 @@ def test_a_handler_that_ends_the_process_does_not_finish_its_event(error):
 def test_a_slot_that_fails_by_itself_stops_the_worker():
     async def main():
         async def handle(event):
-            working.handling.progress[0].done(event.offset)
+            event.finish(event.offset)
 
         async with Working(handle, b"a") as working:
             await until(lambda: working.ends_asked_for, "the worker is told")

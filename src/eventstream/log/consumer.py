@@ -86,6 +86,7 @@ class Consumer:
         self._topics_due = 0.0
         self._loop: asyncio.AbstractEventLoop
         self._ended: asyncio.Event
+        self._batches = 0
         self._stopping = False
         self._paused = False
         self._held: set[Partition] = set()
@@ -221,8 +222,9 @@ class Consumer:
     def _hand_over(self, messages: list[Message]) -> None:
         if any(map(Message.error, messages)):
             messages = [message for message in messages if not self._is_error(message)]
-        runs = list(runs_of(messages, self._only_topic))
-        self._bound.take(len(messages), sum(sum(run.sizes) for run in runs))
+        self._batches += 1
+        runs = list(runs_of(messages, self._only_topic, self._batches))
+        self._bound.take(len(messages), sum(run.size for run in runs))
         self._loop.call_soon_threadsafe(self._listener.received, runs)
 
     def _is_error(self, message: Message) -> bool:

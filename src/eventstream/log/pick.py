@@ -56,7 +56,7 @@ def pick(
                 elif not error.retriable():
                     raise translate(error, topic)
             for run in runs_of(messages, topic):
-                read = max(read, run.offsets[-1])
+                read = max(read, run.events[-1].offset)
                 found.update((one.offset, one) for one in run.events if one.offset in missing)
     finally:
         consumer.close()

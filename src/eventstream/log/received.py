@@ -26,10 +26,15 @@ class Received(Event, eq=False, gc=False):
     """An event read from Kafka; its headers and timestamp are read when asked for.
 
     Attributes:
+        finish: Takes its offset out of its run's unfinished ones; raises `KeyError` the second
+            time. It is called per event: the dict's own method costs half of one that calls it.
+        batch: The number of the batch it came in: lower is older, in whichever partition.
         behind: The worker's: the event that waits for this one; `None` where none does.
     """
 
     _message: Any = None
+    finish: Any = None
+    batch: int = 0
     behind: Any = None
 
     # Fields of every event, but here read only when asked for: mypy knows no such override.
@@ -48,19 +53,27 @@ class Received(Event, eq=False, gc=False):
 
 
 class Run(NamedTuple):
-    """Consecutive events of one partition.
+    """Consecutive events of one partition; at least one.
 
-    `sizes` are the bytes of their values.
+    Attributes:
+        topic: The topic's name.
+        partition: The partition.
+        events: The events, in offset order.
+        unfinished: The offsets of those that are not finished, in order, and the bytes of their
+            values.
+        size: The bytes of all values.
     """
 
     topic: str
     partition: int
     events: Sequence[Received]
-    offsets: Sequence[int]
-    sizes: Sequence[int]
+    unfinished: dict[int, int]
+    size: int
 
 
-def runs_of(messages: Sequence[Message], only_topic: str | None = None) -> Iterator[Run]:
+def runs_of(
+    messages: Sequence[Message], only_topic: str | None = None, batch: int = 0
+) -> Iterator[Run]:
     """Cut a batch, as the client returns it, into runs of one partition.
 
     The order of events within a partition is kept.
@@ -68,10 +81,11 @@ def runs_of(messages: Sequence[Message], only_topic: str | None = None) -> Itera
     Args:
         messages: What the client returned, without errors.
         only_topic: The topic of all of them, where there is but one.
+        batch: The batch's number.
     """
     if only_topic is None:
         for topic, of_topic in groupby(messages, _topic):
-            yield from runs_of(list(of_topic), topic)
+            yield from runs_of(list(of_topic), topic, batch)
         return
     start = 0
     for partition, same in groupby(map(_partition, messages)):
@@ -79,6 +93,7 @@ def runs_of(messages: Sequence[Message], only_topic: str | None = None) -> Itera
         run = messages[start:end]
         start = end
         offsets = list(map(_offset, run))
+        unfinished = dict(zip(offsets, map(len, run), strict=True))
         events = list(
             map(
                 Received,
@@ -90,6 +105,8 @@ def runs_of(messages: Sequence[Message], only_topic: str | None = None) -> Itera
                 offsets,
                 repeat(0),
                 run,
+                repeat(unfinished.pop),
+                repeat(batch),
             )
         )
-        yield Run(only_topic, partition, events, offsets, list(map(len, run)))
+        yield Run(only_topic, partition, events, unfinished, sum(unfinished.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 BATCH_EVENTS = 1000
 POLL_S = 0.2
+_offset = attrgetter("offset")
 
 
 class Tail:
@@ -85,9 +87,9 @@ class Tail:
     def _before_end(self, run: Run) -> Sequence[Received]:
         """Leave out what came after reading began, and note when that is reached."""
         end = self._ends[run.partition]
-        if run.offsets[-1] + 1 >= end:
+        if run.events[-1].offset + 1 >= end:
             self._unread.discard(run.partition)
-        return run.events[: bisect_left(run.offsets, end)]
+        return run.events[: bisect_left(run.events, end, key=_offset)]
 
     def __enter__(self) -> Self:
         return self

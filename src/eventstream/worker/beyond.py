@@ -28,14 +28,15 @@ _stop = attrgetter("stop")
 _MORE = 0x80  # set in every byte of a varint but the last
 
 
-def finished_between(unfinished: Iterable[int], received: int) -> list[range]:
-    """List what is finished after the first of the unfinished offsets: the first 4000 ranges.
+def finished_between(start: int, unfinished: Iterable[int], stop: int) -> list[range]:
+    """List what is finished from `start` on, below `stop`: the first 4000 ranges.
 
     Args:
-        unfinished: Offsets, rising, below `received`.
-        received: One more than the last offset received.
+        start: The first offset.
+        unfinished: The offsets that are not finished, rising.
+        stop: One more than the last offset.
     """
-    edges = [*unfinished, received]
+    edges = [start - 1, *unfinished, stop]
     steps = list(map(sub, edges[1:], edges))
     holes = compress(zip(edges, steps, strict=False), map((1).__lt__, steps))
     return [range(before + 1, before + step) for before, step in islice(holes, _MOST_HOLES)]

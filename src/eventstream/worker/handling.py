@@ -106,7 +106,6 @@ class Handling:
             subscription,
             handle,
             self._lanes,
-            self.progress,
             self._attempts,
             self.counters,
             sender,
@@ -152,15 +151,14 @@ class Handling:
             How many events, and how many of their bytes, an earlier owner has finished already.
         """
         partition = run.partition
-        fresh = self.progress[partition].receive(run)
-        self.counters.received += len(fresh.events)
+        before = len(run.events), run.size
+        run = self.progress[partition].receive(run)
+        self.counters.received += len(run.events)
         if self._parking.is_loading(partition):
-            self._waiting.setdefault(partition, []).extend(fresh.events)
+            self._waiting.setdefault(partition, []).extend(run.events)
         else:
-            self._line_up(partition, fresh.events)
-        if fresh is run:
-            return 0, 0
-        return len(run.events) - len(fresh.events), sum(run.sizes) - sum(fresh.sizes)
+            self._line_up(partition, run.events)
+        return before[0] - len(run.events), before[1] - run.size
 
     def heard(self, companion: str, partition: int, records: Sequence[Event]) -> None:
         """Take letters and marks of a partition's events."""
@@ -230,7 +228,7 @@ class Handling:
         self._wake()
 
     def _settled(self, event: Received) -> None:
-        self.progress[event.partition].done(event.offset)
+        event.finish(event.offset)
         self.counters.given_up += 1
         self._lanes.let_go(event)
         self._wake()

@@ -8,14 +8,13 @@ finished beyond; so the next owner repeats only what was not finished.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from eventstream.log.listener import NOWHERE, Position
 from eventstream.worker import beyond
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from eventstream.log.received import Run
 
 _CROWDED_BYTES = beyond.MOST_BYTES * 3 // 4
@@ -36,6 +35,36 @@ class Commit(NamedTuple):
     size: int
 
 
+class _Stretch(NamedTuple):
+    """A run that was received; its events finish themselves, in `unfinished`.
+
+    Attributes:
+        start: Its first offset.
+        stop: One more than its last offset.
+        unfinished: The offsets that are not finished, in order, and their bytes.
+        events: How many it had, without those that an earlier owner finished.
+        size: Their bytes.
+        skipped: How many an earlier owner finished.
+    """
+
+    start: int
+    stop: int
+    unfinished: dict[int, int]
+    events: int
+    size: int
+    skipped: int
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of it is finished: the common case, which nobody has to look into."""
+        return len(self.unfinished) == self.events and not self.skipped
+
+    @property
+    def finished_size(self) -> int:
+        """The bytes of what is finished."""
+        return 0 if self.is_untouched else self.size - sum(self.unfinished.values())
+
+
 class Progress:
     """What one partition's owner has received, finished and committed.
 
@@ -47,8 +76,6 @@ class Progress:
         committed: What is known to be committed.
         is_crowded: Whether the last commit's metadata is nearly full, so that no more events should
             be read before some of the oldest are finished.
-        done: Finishes a received offset; raises `KeyError` when it was not received, or is finished
-            already. It is called per event: the dict's own method costs half of one that calls it.
 
     Raises:
         ValueError: The metadata of the committed position is damaged.
@@ -57,11 +84,10 @@ class Progress:
     __slots__ = (
         "_finished_before",
         "_on_record",
-        "_received_bytes",
-        "_received_events",
-        "_unfinished",
+        "_passed",
+        "_received",
+        "_stretches",
         "committed",
-        "done",
         "is_crowded",
         "received",
     )
@@ -71,10 +97,9 @@ class Progress:
         self.committed = committed
         self.is_crowded = False
         self._finished_before = beyond.decode(*committed)
-        self._unfinished: dict[int, int] = {}
-        self.done: Callable[[int], object] = self._unfinished.pop
-        self._received_events = 0
-        self._received_bytes = 0
+        self._stretches: deque[_Stretch] = deque()
+        self._received = (0, 0)
+        self._passed = (0, 0)
         self._on_record = (0, 0)
 
     def is_behind(self, offset: int) -> bool:
@@ -82,45 +107,44 @@ class Progress:
         return offset < max(self.received, self.committed.offset)
 
     def receive(self, run: Run) -> Run:
-        """Track events that were received; at least one, none of them behind.
+        """Track events that were received; none of them behind.
 
         Returns:
             Those that no earlier owner has finished.
         """
-        self.received = run.offsets[-1] + 1
-        if self._finished_before:
-            run = self._without_finished(run)
-        self._unfinished.update(zip(run.offsets, run.sizes, strict=True))
-        self._received_events += len(run.offsets)
-        self._received_bytes += sum(run.sizes)
-        return run
+        start, self.received = run.events[0].offset, run.events[-1].offset + 1
+        fresh = self._without_finished(run) if self._finished_before else run
+        events = len(fresh.events)
+        skipped = len(run.events) - events
+        self._stretches.append(
+            _Stretch(start, self.received, fresh.unfinished, events, fresh.size, skipped)
+        )
+        self._received = self._received[0] + events, self._received[1] + fresh.size
+        return fresh
 
     def commit(self) -> Commit | None:
         """Say what to commit now; `None` when there is nothing new."""
         if self.received < 0:
             return None
-        unfinished = self._unfinished
-        offset = next(iter(unfinished), self.received)
-        metadata, is_whole = "", True
-        if self._finished_before or self.received - offset != len(unfinished):
-            finished = beyond.finished_between(unfinished, self.received) if unfinished else []
-            metadata, is_whole = beyond.encode(offset, finished + self._finished_before)
+        self._pass_finished()
+        offset = next(iter(self._stretches[0].unfinished)) if self._stretches else self.received
+        metadata, is_whole = beyond.encode(offset, self._finished_beyond(offset))
         self.is_crowded = len(metadata) > (_AIRY_BYTES if self.is_crowded else _CROWDED_BYTES)
         position = Position(offset, metadata)
         if position == self.committed:
             return None
         if not is_whole:
             return Commit(position, *self._on_record)
-        return Commit(
-            position,
-            self._received_events - len(unfinished),
-            self._received_bytes - sum(unfinished.values()),
-        )
+        events, size = self._passed
+        for stretch in self._stretches:
+            events += stretch.events - len(stretch.unfinished)
+            size += stretch.finished_size
+        return Commit(position, events, size)
 
     @property
     def unfinished(self) -> int:
         """How many received events are not finished."""
-        return len(self._unfinished)
+        return sum(len(stretch.unfinished) for stretch in self._stretches)
 
     def settle(self, commit: Commit) -> tuple[int, int]:
         """Note that Kafka has a commit.
@@ -137,8 +161,23 @@ class Progress:
         Returns:
             How many events, and how many of their bytes, that was.
         """
-        self._unfinished.clear()
-        return self._put_on_record(self._received_events, self._received_bytes)
+        self._stretches.clear()
+        return self._put_on_record(*self._received)
+
+    def _pass_finished(self) -> None:
+        """Let go of what is finished at the front."""
+        while self._stretches and not self._stretches[0].unfinished:
+            stretch = self._stretches.popleft()
+            self._passed = self._passed[0] + stretch.events, self._passed[1] + stretch.size
+
+    def _finished_beyond(self, offset: int) -> list[range]:
+        """List what is finished beyond the position, here or by an earlier owner."""
+        finished = []
+        for stretch in self._stretches:
+            if not stretch.is_untouched:
+                start = max(offset, stretch.start)
+                finished += beyond.finished_between(start, stretch.unfinished, stretch.stop)
+        return finished + self._finished_before
 
     def _put_on_record(self, events: int, size: int) -> tuple[int, int]:
         """Let the record grow; the late answer to a commit may tell less than is there by now."""
@@ -148,7 +187,7 @@ class Progress:
 
     def _without_finished(self, run: Run) -> Run:
         """Leave out what an earlier owner finished, and forget that where reading has passed it."""
-        offsets = run.offsets
+        offsets = list(run.unfinished)
         kept: list[int] = []
         start = 0
         for finished in self._finished_before:
@@ -160,8 +199,7 @@ class Progress:
             for each in self._finished_before
             if each.stop > self.received
         ]
-        return run._replace(
-            events=[run.events[index] for index in kept],
-            offsets=[offsets[index] for index in kept],
-            sizes=[run.sizes[index] for index in kept],
-        )
+        for index in {*range(len(offsets))}.difference(kept):
+            del run.unfinished[offsets[index]]
+        events = [run.events[index] for index in kept]
+        return run._replace(events=events, size=sum(run.unfinished.values()))

@@ -153,9 +153,9 @@ class Worker:
             handling = self._handlings[run.topic]
             progress = handling.progress.get(run.partition)
             if progress is None or self._stop_asked.is_set():
-                self._bound.release(len(run.events), sum(run.sizes))
+                self._bound.release(len(run.events), run.size)
                 continue
-            if progress.is_behind(run.offsets[0]):
+            if progress.is_behind(run.events[0].offset):
                 self._begin_again(run)
             self._bound.release(*handling.receive(run))
         if self._commit_timer is None:
@@ -213,7 +213,7 @@ class Worker:
             "the log went back; its events come again",
             topic=run.topic,
             partition=run.partition,
-            offset=run.offsets[0],
+            offset=run.events[0].offset,
         )
         where = (run.topic, run.partition)
         self.lost([where])

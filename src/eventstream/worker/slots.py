@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from eventstream.worker.attempts import Attempts
     from eventstream.worker.counters import WorkerCounters
     from eventstream.worker.lanes import NoLanes
-    from eventstream.worker.progress import Progress
     from eventstream.worker.results import Sender
     from eventstream.worker.subscription import Subscription
 
@@ -60,7 +59,6 @@ class Slots:
         subscription: The handler, and how it is run.
         handle: Calls the handler.
         lanes: The events, those first that may run now.
-        progress: What is finished, by partition.
         attempts: Takes the events whose handler raised.
         counters: Counts them.
         sender: Writes the events that the handler returns.
@@ -73,7 +71,6 @@ class Slots:
         subscription: Subscription,
         handle: Callable[[Received], Awaitable[Any]],
         lanes: NoLanes[Received],
-        progress: dict[int, Progress],
         attempts: Attempts,
         counters: WorkerCounters,
         sender: Sender,
@@ -84,7 +81,6 @@ class Slots:
         self._subscription = subscription
         self._handle = handle
         self._lanes = lanes
-        self._progress = progress
         self._attempts = attempts
         self._counters = counters
         self._sender = sender
@@ -182,7 +178,7 @@ class Slots:
 
     async def _take_turn(self, slot: _Slot) -> None:
         """Run events for as long as a turn lasts: the path of every event."""
-        handle, progress, tried = self._handle, self._progress, self._attempts.tried
+        handle, tried = self._handle, self._attempts.tried
         ready, take, done = self._lanes.ready, self._lanes.take, self._lanes.done
         counters, quick_s = self._counters, QUICK_S
         now = began = perf_counter()
@@ -201,7 +197,7 @@ class Slots:
             else:
                 now = perf_counter()
                 if slot.event is event:
-                    progress[event.partition].done(event.offset)
+                    event.finish(event.offset)
                     done(event)
                     if tried:
                         tried.pop(event, None)
@@ -226,7 +222,7 @@ class Slots:
         if slot.leaving is None:
             _take_back_cancel(slot)
             return
-        self._progress[event.partition].done(event.offset)
+        event.finish(event.offset)
         slot.leaving[1].set_result(None)
         slot.leaving = None
 
