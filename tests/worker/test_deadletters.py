@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
-from workers import SOON_S, committed, new_group, publish, reach, until, working
+from workers import SOON_S, committed, make_worker, new_group, publish, reach, until, working
 
 from eventstream import App, Event, Permanent, Retry
 from eventstream.backoff import Backoff
@@ -13,7 +13,6 @@ from eventstream.deadletters.letters import letter_of
 from eventstream.observe import metrics
 from eventstream.settings import WorkerSettings
 from eventstream.worker.deadletters import DeadLetters
-from eventstream.worker.runner import Worker
 from records import read_records
 
 pytestmark = pytest.mark.kafka
@@ -167,7 +166,7 @@ def test_a_worker_may_be_told_to_stop_rather_than_go_on(kafka, topic):
             raise ValueError("a bug")
         handled.append(event.offset)
 
-    worker = Worker(app, reach(kafka), WorkerSettings(group=group))
+    worker = make_worker(app, reach(kafka), WorkerSettings(group=group))
     with pytest.raises(Permanent, match=r"failed 3 times on .*/0/1 .*ValueError: a bug.*'stop'"):
         asyncio.run(asyncio.wait_for(worker.run(), SOON_S))
     assert handled == [0, 2]

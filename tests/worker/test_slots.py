@@ -13,6 +13,7 @@ from eventstream.backoff import Backoff
 from eventstream.events import Event, Receipt
 from eventstream.log.received import runs_of
 from eventstream.worker.handling import Handling
+from eventstream.worker.machine import THIS_MACHINE
 from eventstream.worker.retry import Retry
 from eventstream.worker.slots import TURN_S
 from eventstream.worker.subscription import Subscription
@@ -65,6 +66,7 @@ class Working:
             self.letters,
             self.letters,
             self.letters.fetch,
+            THIS_MACHINE,
             turn_ended=lambda: None,
             gave_in=self.ends_asked_for.append,
         )

@@ -3,12 +3,11 @@ import threading
 
 import pytest
 from confluent_kafka import Producer
-from workers import SOON_S, committed, new_group, publish, reach, until, working
+from workers import SOON_S, committed, make_worker, new_group, publish, reach, until, working
 
 from eventstream import App
 from eventstream.errors import Permanent
 from eventstream.settings import WorkerSettings
-from eventstream.worker.runner import Worker
 
 pytestmark = pytest.mark.kafka
 
@@ -231,7 +230,7 @@ def test_a_handler_that_ends_the_process_stops_the_worker_with_a_sentence(kafka,
 
     async def main():
         async with asyncio.timeout(SOON_S):
-            await Worker(app, reach(kafka), WorkerSettings(group=group)).run()
+            await make_worker(app, reach(kafka), WorkerSettings(group=group)).run()
 
     with pytest.raises(Permanent, match="SystemExit in a handler"):
         asyncio.run(main())

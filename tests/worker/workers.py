@@ -7,6 +7,7 @@ import uuid
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from eventstream.settings import KafkaSettings, WorkerSettings
+from eventstream.worker.reach import KafkaReach
 from eventstream.worker.runner import Worker
 
 SOON_S = 20
@@ -32,11 +33,15 @@ def reach(kafka, **options):
     return KafkaSettings(bootstrap_servers=kafka.bootstrap_servers, kafka_option=pairs)
 
 
+def make_worker(app, reached, settings):
+    return Worker(app, KafkaReach(reached, settings), settings)
+
+
 @contextlib.asynccontextmanager
 async def working(app, kafka, group, **settings):
     """Run a worker while the body runs, stop it, and wait until it has stopped."""
     reached = settings.pop("reached", None) or reach(kafka)
-    worker = Worker(app, reached, WorkerSettings(group=group, **settings))
+    worker = make_worker(app, reached, WorkerSettings(group=group, **settings))
     running = asyncio.create_task(worker.run())
     try:
         await until(lambda: worker.ready.is_set() or running.done(), "the worker is ready")

@@ -32,6 +32,7 @@ from eventstream.settings import (
 )
 from eventstream.worker.app import App
 from eventstream.worker.process import calm_collector
+from eventstream.worker.reach import KafkaReach
 from eventstream.worker.runner import Worker
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ async def _handle_all(kafka: KafkaSettings, topic: str, count: int) -> float:
     async def nothing(event: Event) -> None:
         pass
 
-    worker = Worker(app, kafka, WorkerSettings(group=uuid.uuid4().hex))
+    settings = WorkerSettings(group=uuid.uuid4().hex)
+    worker = Worker(app, KafkaReach(kafka, settings), settings)
     running = asyncio.create_task(worker.run())
     while not (before := _handled(worker)):
         await asyncio.sleep(LOOK_INTERVAL_S)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from eventstream.log.bound import Bound
-    from eventstream.log.listener import Listener, Partition
+    from eventstream.log.listener import Listener, Partition, Positions
     from eventstream.settings import KafkaSettings, WorkerSettings
 
 log = structlog.get_logger(__name__)
@@ -77,7 +77,7 @@ class Consumer:
         self._only_topic = topics[0] if len(topics) == 1 else None
         self._listener = listener
         self._bound = bound
-        self.commits = Commits(bound)
+        self._commits = Commits(bound)
         self._protocol = kafka.client_options().get("group.protocol", "consumer")
         self._consumer = self._connect()
         self._thread = threading.Thread(target=self._run, name="kafka-consumer", daemon=True)
@@ -108,6 +108,14 @@ class Consumer:
         self._bound.wake()
         await self._ended.wait()
 
+    async def commit(self, positions: Positions) -> set[Partition]:
+        """Commit, one call at a time; return the partitions whose positions Kafka took.
+
+        Raises:
+            EventstreamError: It took none.
+        """
+        return await self._commits.commit(positions)
+
     def hold(self, partitions: frozenset[Partition]) -> None:
         """Read on from all partitions but these; what was fetched of them may still come."""
         self._to_hold = partitions
@@ -120,7 +128,7 @@ class Consumer:
         options = consumer_options(self._kafka, self._settings, self._protocol)
         try:
             return KafkaConsumer(
-                {**options, "error_cb": self._judge, "on_commit": self.commits.on_commit},
+                {**options, "error_cb": self._judge, "on_commit": self._commits.on_commit},
                 logger=logging.getLogger("eventstream.kafka"),
             )
         except KafkaException as error:
@@ -164,8 +172,8 @@ class Consumer:
 
     def _read(self) -> None:
         bound = self._bound
-        if self.commits.is_wished:
-            self.commits.grant(self._consumer)
+        if self._commits.is_wished:
+            self._commits.grant(self._consumer)
         if time.monotonic() >= self._look_due:
             self._look_around()
         if self._is_at_the_bound():
@@ -195,7 +203,7 @@ class Consumer:
             self._hand_over([message])
 
     def _has_something_to_do(self) -> bool:
-        return self._stopping or self.commits.is_wished or not self._is_at_the_bound()
+        return self._stopping or self._commits.is_wished or not self._is_at_the_bound()
 
     def _leave_the_bound(self) -> None:
         self._full_since = 0.0
@@ -277,7 +285,7 @@ class Consumer:
             finishing.cancel()
             self._on_lost(partitions)
             return
-        self.commits.drop()
+        self._commits.drop()
         outcome = commit_now(self._consumer, positions) if positions else set()
         if isinstance(outcome, EventstreamError) or len(outcome) < len(positions):
             log.warning("some of what is done was not committed and comes again", problem=outcome)
@@ -285,7 +293,7 @@ class Consumer:
 
     def _on_lost(self, partitions: Sequence[Partition]) -> None:
         log.warning("partitions lost", partitions=_shown(partitions))
-        self.commits.drop()
+        self._commits.drop()
         self._loop.call_soon_threadsafe(self._listener.lost, partitions)
 
     def _look_around(self) -> None:

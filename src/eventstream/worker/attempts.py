@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -17,13 +15,14 @@ if TYPE_CHECKING:
 
     from eventstream.log.received import Received
     from eventstream.worker.lanes import NoLanes
+    from eventstream.worker.machine import Machine
     from eventstream.worker.subscription import Subscription
 
 log = structlog.get_logger(__name__)
 
 
 class Tried(NamedTuple):
-    """How often an event was tried, and when first, on `perf_counter`."""
+    """How often an event was tried, and when first, by the machine's clock."""
 
     attempts: int
     began: float
@@ -35,6 +34,7 @@ class Attempts:
     Args:
         subscription: The handler, and when its failures are given up.
         lanes: Where a failed event waits.
+        machine: Time and chance.
         tried_again: Called when an event may run again.
         give_up: Called with an event that is tried no more, and its last error and attempt; it
             waits in its lane.
@@ -47,6 +47,7 @@ class Attempts:
         self,
         subscription: Subscription,
         lanes: NoLanes[Received],
+        machine: Machine,
         *,
         tried_again: Callable[[], None],
         give_up: Callable[[Received, BaseException, int], None],
@@ -54,20 +55,18 @@ class Attempts:
         self.tried: dict[Received, Tried] = {}
         self._subscription = subscription
         self._lanes = lanes
+        self._machine = machine
         self._tried_again = tried_again
         self._give_up = give_up
         self._call_later = asyncio.get_running_loop().call_later
 
     def failed(self, event: Received, error: BaseException, began: float) -> None:
-        """Decide what becomes of an event whose attempt raised; `began` is on `perf_counter`."""
+        """Decide what becomes of an event whose attempt raised; it began at `began`."""
         attempts, first_began = self.tried.get(event, (0, began))
         attempts += 1
-        elapsed_s = perf_counter() - first_began
+        elapsed_s = self._machine.clock() - first_began
         delay_s = self._subscription.retry.delay_s(
-            error,
-            attempts,
-            elapsed_s,
-            random.random(),  # noqa: S311 - jitter
+            error, attempts, elapsed_s, self._machine.chance()
         )
         self._lanes.retry_later(event)
         if delay_s is None:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING
 
 import structlog
 
 from eventstream.backoff import Backoff
-from eventstream.deadletters.letters import DEADLETTER_SUFFIX, HEADER_BYTES, headers_of
+from eventstream.deadletters.letters import DEADLETTER_SUFFIX, headers_of
 from eventstream.deadletters.marks import MARK_HEADERS, PARKED_SUFFIX
 from eventstream.errors import EventstreamError, PartitionNotFound, RecordTooLarge, TopicNotFound
-from eventstream.log.companions import make_companion
 from eventstream.observe.logs import where
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from eventstream.deadletters.letters import Failure
     from eventstream.deadletters.marks import Mark
     from eventstream.events import Event, Headers, Receipt
-    from eventstream.settings import KafkaSettings
-    from eventstream.worker.outbox import Outbox
+    from eventstream.worker.machine import Machine
+    from eventstream.worker.reach import Sending
 
 log = structlog.get_logger(__name__)
 
@@ -29,18 +29,25 @@ class DeadLetters:
     """Writes what one group has to say about its events; owned by the running loop.
 
     Args:
-        kafka: How to reach Kafka, to make the topics.
         group: The consumer group that gives events up.
         outbox: Sends the records.
+        make_companion: Makes sure that a companion, named first, of a topic exists.
+        machine: Chance, for the backoff.
         backoff: How long to wait before a record that was not taken is written again.
     """
 
     def __init__(
-        self, kafka: KafkaSettings, group: str, outbox: Outbox, backoff: Backoff | None = None
+        self,
+        group: str,
+        outbox: Sending,
+        make_companion: Callable[[str, str], Awaitable[None]],
+        machine: Machine,
+        backoff: Backoff | None = None,
     ) -> None:
         self.group = group
-        self._kafka = kafka
         self._outbox = outbox
+        self._make_companion = make_companion
+        self._chance = machine.chance
         self._backoff = backoff or Backoff()
         self._made: set[str] = set()
 
@@ -71,7 +78,7 @@ class DeadLetters:
                 if isinstance(error, RecordTooLarge) and len(shorter) < len(headers):
                     headers = shorter
                     continue
-                delay_s = self._backoff.delay_s(attempt, random.random())  # noqa: S311 - jitter
+                delay_s = self._backoff.delay_s(attempt, self._chance())
                 log.error(  # noqa: TRY400 - a sentence for a person, not a bug
                     "a dead letter was not written; its lane waits",
                     **where(event),
@@ -86,9 +93,7 @@ class DeadLetters:
     ) -> Receipt:
         topic = event.topic + suffix
         if topic not in self._made:
-            await asyncio.get_running_loop().run_in_executor(
-                None, make_companion, self._kafka, topic, event.topic, HEADER_BYTES
-            )
+            await self._make_companion(topic, event.topic)
             self._made.add(topic)
         try:
             return await self._outbox.send(topic, value, event.key, headers, event.partition)

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from eventstream.events import Event
     from eventstream.log.received import Received, Run
     from eventstream.observe.metrics import Sample
-    from eventstream.worker.parking import Following, Letters
+    from eventstream.worker.machine import Machine
+    from eventstream.worker.parking import Letters
+    from eventstream.worker.reach import Following
     from eventstream.worker.replays import Fetch
     from eventstream.worker.results import Sender
     from eventstream.worker.subscription import Subscription
@@ -47,6 +49,7 @@ class Handling:
         letters: Writes the letters of events that are given up.
         following: Reads them.
         fetch: Reads single ones.
+        machine: Time and chance.
         turn_ended: Called after events were run: the time for what is due.
         gave_in: Called when the process is to end; the event that asked for it is not done.
 
@@ -61,6 +64,7 @@ class Handling:
         letters: Letters,
         following: Following,
         fetch: Fetch,
+        machine: Machine,
         *,
         turn_ended: Callable[[], None],
         gave_in: Callable[[BaseException], None],
@@ -88,7 +92,11 @@ class Handling:
             gave_in=gave_in,
         )
         self._attempts = Attempts(
-            subscription, self._lanes, tried_again=self._wake, give_up=self._parking.give_up
+            subscription,
+            self._lanes,
+            machine,
+            tried_again=self._wake,
+            give_up=self._parking.give_up,
         )
         self._replays = Replays(
             subscription,
@@ -99,6 +107,7 @@ class Handling:
             letters,
             sender,
             fetch,
+            chance=machine.chance,
             released=self._wake,
             gave_in=gave_in,
         )
@@ -109,6 +118,7 @@ class Handling:
             self._attempts,
             self.counters,
             sender,
+            machine.clock,
             turn_ended=turn_ended,
             gave_in=gave_in,
         )

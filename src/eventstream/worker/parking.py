@@ -19,7 +19,7 @@ from eventstream.observe.logs import where
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from eventstream.deadletters.marks import Mark
     from eventstream.events import Event, Receipt
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from eventstream.log.received import Received
     from eventstream.worker.lanes import Hold, NoLanes
     from eventstream.worker.moves import Moves
+    from eventstream.worker.reach import Following
     from eventstream.worker.subscription import Subscription
 
 log = structlog.get_logger(__name__)
@@ -47,16 +48,6 @@ class Letters(Protocol):
 
     async def mark(self, event: Event, mark: Mark) -> Receipt:
         """Write a mark about letters that have the partition and the key of this event."""
-
-
-class Following(Protocol):
-    """Who reads partitions from their beginning on; see `Follower`."""
-
-    def follow(self, places: Iterable[Partition]) -> None:
-        """Follow these partitions too."""
-
-    def leave(self, places: Iterable[Partition]) -> None:
-        """Follow these partitions no more."""
 
 
 class Parking:

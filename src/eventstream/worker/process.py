@@ -27,6 +27,7 @@ from eventstream.settings import HomeSettings, KafkaSettings, LogSettings, Worke
 from eventstream.supervision.link import MISCONFIGURED, Link, Notice
 from eventstream.supervision.signals import stop_signals
 from eventstream.worker.loading import load_app
+from eventstream.worker.reach import KafkaReach
 from eventstream.worker.reload import program_files
 from eventstream.worker.runner import Worker
 from eventstream.worker.watchdog import watching
@@ -123,7 +124,7 @@ def leave_lingering_threads(status: int) -> None:
 
 async def _work(app: App, job: Job, link: Link | None) -> None:
     loop = asyncio.get_running_loop()
-    worker = Worker(app, job.kafka, job.member)
+    worker = Worker(app, KafkaReach(job.kafka, job.member), job.member)
     _stop_on_signals(worker, loop)
     samples = ProcessSamples(job.home.home / "metrics", worker.samples)
     beside = [loop.create_task(_write(samples))]

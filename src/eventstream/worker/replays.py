@@ -8,7 +8,6 @@ where it was, and repeats the event that ran at most.
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING
 
 import structlog
@@ -55,6 +54,7 @@ class Replays:
         letters: Writes marks.
         sender: Writes the events that the handler returns.
         fetch: Reads records of a topic's partition by their offsets.
+        chance: Draws a number from 0 to 1, for the backoff.
         released: Called when a lane may go on.
         gave_in: Called when a replay failed, which is a bug: the worker has to end.
     """
@@ -70,6 +70,7 @@ class Replays:
         sender: Sender,
         fetch: Fetch,
         *,
+        chance: Callable[[], float],
         released: Callable[[], None],
         gave_in: Callable[[BaseException], None],
     ) -> None:
@@ -81,6 +82,7 @@ class Replays:
         self._letters = letters
         self._sender = sender
         self._fetch = fetch
+        self._chance = chance
         self._released = released
         self._gave_in = gave_in
         self._pausing: set[Hold] = set()
@@ -218,7 +220,7 @@ class Replays:
                     if result is not None:
                         await publish_result(result, self._sender)
             except Exception as error:  # noqa: BLE001 - handlers may raise anything
-                chance = random.random()  # noqa: S311 - jitter
+                chance = self._chance()
                 delay_s = subscription.retry.delay_s(error, attempt, clock() - began, chance)
                 log.warning("replay failed", **where(event), attempt=attempt, next_in_s=delay_s)
                 if delay_s is None:

@@ -14,28 +14,26 @@ import structlog
 
 from eventstream.errors import EventstreamError, Permanent
 from eventstream.log.bound import Bound
-from eventstream.log.consumer import Consumer
-from eventstream.log.follower import Follower
 from eventstream.log.listener import NOWHERE
-from eventstream.log.pick import pick
 from eventstream.observe import metrics
 from eventstream.observe.metrics import sample
-from eventstream.settings import ProducerSettings
 from eventstream.worker.deadletters import DeadLetters
 from eventstream.worker.handling import Handling
-from eventstream.worker.outbox import Outbox
+from eventstream.worker.machine import THIS_MACHINE
 from eventstream.worker.parking import topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from eventstream.events import Event
     from eventstream.log.listener import Partition, Positions
-    from eventstream.log.received import Received, Run
+    from eventstream.log.received import Run
     from eventstream.observe.metrics import Sample
-    from eventstream.settings import KafkaSettings, WorkerSettings
+    from eventstream.settings import WorkerSettings
     from eventstream.worker.app import App
+    from eventstream.worker.machine import Machine
     from eventstream.worker.progress import Commit, Progress
+    from eventstream.worker.reach import Reach, Reading
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +41,6 @@ PRESSED_COMMIT_INTERVAL_S = 0.025
 """How soon one commit follows another when the bound is half taken."""
 COMMIT_RETRY_S = 1.0
 """How soon a commit that failed is tried again."""
-LARGEST_RECORD = 100_000_000
-"""Dead letters may be as large as any topic allows, in bytes."""
 LEAVE_TIMEOUT_S = 10.0
 """How long a stop waits, after its handlers, for the last commit and for the group."""
 
@@ -54,25 +50,25 @@ class Worker:
 
     Args:
         app: The handlers.
-        kafka: How to reach Kafka.
+        reach: How to reach the log.
         settings: Group, bounds and times.
-        producer: How events are sent; by default as the gateway does, of any size.
+        machine: Time and chance.
     """
 
     def __init__(
         self,
         app: App,
-        kafka: KafkaSettings,
+        reach: Reach,
         settings: WorkerSettings,
-        producer: ProducerSettings | None = None,
+        machine: Machine = THIS_MACHINE,
     ) -> None:
         self._app = app
-        self._producer_settings = producer or ProducerSettings(max_record_bytes=LARGEST_RECORD)
-        self._kafka = kafka
+        self._reach = reach
         self._settings = settings
+        self._machine = machine
         self._bound = Bound(settings.max_in_flight, settings.max_in_flight_bytes)
         self._handlings: dict[str, Handling] = {}
-        self._consumer: Consumer
+        self._consumer: Reading
         self._loop: asyncio.AbstractEventLoop
         self._stop_asked = asyncio.Event()
         self._commit_due = asyncio.Event()
@@ -89,17 +85,20 @@ class Worker:
         """
         self._loop = asyncio.get_running_loop()
         topics = [subscription.topic for subscription in self._app.subscriptions]
-        self._consumer = Consumer(self._kafka, self._settings, topics, self, self._bound)
-        outbox = Outbox(self._kafka, self._producer_settings)
-        letters = DeadLetters(self._kafka, self._settings.group, outbox)
-        follower = Follower(self._kafka, self)
+        self._consumer = self._reach.reading(topics, self, self._bound)
+        outbox = self._reach.sending()
+        letters = DeadLetters(
+            self._settings.group, outbox, self._reach.make_companion, self._machine
+        )
+        follower = self._reach.following(self)
         for subscription in self._app.subscriptions:
             self._handlings[subscription.topic] = Handling(
                 subscription,
                 outbox,
                 letters,
                 follower,
-                self._fetch,
+                self._reach.fetch,
+                self._machine,
                 turn_ended=self._turn_ended,
                 gave_in=self._gave_in,
             )
@@ -191,11 +190,6 @@ class Worker:
 
     # Own business.
 
-    async def _fetch(
-        self, topic: str, partition: int, offsets: Collection[int]
-    ) -> dict[int, Received]:
-        return await self._loop.run_in_executor(None, pick, self._kafka, topic, partition, offsets)
-
     def _gave_in(self, error: BaseException) -> None:
         if isinstance(error, EventstreamError):
             self.failed(error)
@@ -270,7 +264,7 @@ class Worker:
         progress = {where: self._progress(where) for where in commits}
         positions = {where: commit.position for where, commit in commits.items()}
         try:
-            taken = await self._consumer.commits.commit(positions)
+            taken = await self._consumer.commit(positions)
         except EventstreamError as error:
             log.warning("commit failed; it is tried again", problem=str(error))
             return False

@@ -9,7 +9,6 @@ it has use for.
 from __future__ import annotations
 
 import asyncio
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import structlog
@@ -62,6 +61,7 @@ class Slots:
         attempts: Takes the events whose handler raised.
         counters: Counts them.
         sender: Writes the events that the handler returns.
+        clock: Tells seconds.
         turn_ended: Called after a slot ran events: the time for what is due.
         gave_in: Called when the process is to end; the event that asked for it is not done.
     """
@@ -74,6 +74,7 @@ class Slots:
         attempts: Attempts,
         counters: WorkerCounters,
         sender: Sender,
+        clock: Callable[[], float],
         *,
         turn_ended: Callable[[], None],
         gave_in: Callable[[BaseException], None],
@@ -84,6 +85,7 @@ class Slots:
         self._attempts = attempts
         self._counters = counters
         self._sender = sender
+        self._clock = clock
         self._turn_ended = turn_ended
         self._gave_in = gave_in
         self._loop = asyncio.get_running_loop()
@@ -162,7 +164,7 @@ class Slots:
 
     def _has_turn(self) -> bool:
         """Whether slots may run events now: all together for `TURN_S` in one round of the loop."""
-        now = perf_counter()
+        now = self._clock()
         if not self._turn_ends:
             self._turn_ends = now + TURN_S
             self._loop.call_soon(self._end_turn)
@@ -178,10 +180,10 @@ class Slots:
 
     async def _take_turn(self, slot: _Slot) -> None:
         """Run events for as long as a turn lasts: the path of every event."""
-        handle, tried = self._handle, self._attempts.tried
+        handle, tried, clock = self._handle, self._attempts.tried, self._clock
         ready, take, done = self._lanes.ready, self._lanes.take, self._lanes.done
         counters, quick_s = self._counters, QUICK_S
-        now = began = perf_counter()
+        now = began = clock()
         ends = self._turn_ends
         while ready and now < ends:
             started = slot.began = now
@@ -191,11 +193,11 @@ class Slots:
                 if result is not None:
                     await publish_result(result, self._sender)
             except BaseException as error:
-                now = perf_counter()
+                now = clock()
                 if not self._goes_on_after(slot, event, error):
                     raise
             else:
-                now = perf_counter()
+                now = clock()
                 if slot.event is event:
                     event.finish(event.offset)
                     done(event)
@@ -209,7 +211,7 @@ class Slots:
 
     def _look_for_overdue(self, timeout_s: float) -> None:
         """Cancel handlers that take too long; a look now and then costs less than a timer each."""
-        latest = perf_counter() - timeout_s
+        latest = self._clock() - timeout_s
         for slot in self._slots:
             if slot.event is not None and slot.began < latest and slot.overdue is not slot.event:
                 slot.overdue = slot.event
