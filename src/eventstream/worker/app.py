@@ -149,17 +149,23 @@ class App:
             )
         )
 
+    def add(self, subscription: Subscription) -> None:
+        """Add a handler.
+
+        Raises:
+            InvalidSetting: The topic has a handler already.
+        """
+        if subscription.topic in self._subscriptions:
+            raise InvalidSetting(
+                f"Topic {subscription.topic!r} has a handler already; call both from one function."
+            )
+        self._subscriptions[subscription.topic] = subscription
+
     def _declare(
         self, subscribe: Callable[[Handler], Subscription]
     ) -> Callable[[AnyHandler], AnyHandler]:
         def declare(handler: AnyHandler) -> AnyHandler:
-            subscription = subscribe(handler)
-            if subscription.topic in self._subscriptions:
-                raise InvalidSetting(
-                    f"Topic {subscription.topic!r} has a handler already; call both from one"
-                    " function."
-                )
-            self._subscriptions[subscription.topic] = subscription
+            self.add(subscribe(handler))
             return handler
 
         return declare

@@ -54,7 +54,7 @@ class Batches:
         self._waiting: list[_Waiting] = []
         self._timer: asyncio.TimerHandle | None = None
         self._limit = asyncio.Semaphore(batch.concurrency)
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], list[_Waiting]] = {}
         self._loop = asyncio.get_running_loop()
 
     async def handle(self, event: Event) -> None:
@@ -69,7 +69,11 @@ class Batches:
             self._begin()
         elif self._timer is None:
             self._timer = self._loop.call_later(self._batch.within_s, self._begin)
-        await ended
+        try:
+            await ended
+        except asyncio.CancelledError:
+            self._cancel_abandoned()
+            raise
 
     def close(self) -> None:
         """Cancel what runs."""
@@ -82,16 +86,21 @@ class Batches:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        waiting = [one for one in self._waiting if not one.ended.done()]
-        self._waiting = []
-        if waiting:
-            task = self._loop.create_task(self._run(waiting))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+        waiting, self._waiting = self._waiting, []
+        task = self._loop.create_task(self._run(waiting))
+        self._running[task] = waiting
+        task.add_done_callback(self._running.pop)
+
+    def _cancel_abandoned(self) -> None:
+        """Cancel the batches all of whose events were abandoned, with their partitions."""
+        for task, waiting in self._running.items():
+            if all(one.ended.done() for one in waiting):
+                task.cancel()
 
     async def _run(self, waiting: list[_Waiting]) -> None:
         async with self._limit:
-            if await self._try(waiting):
+            waiting = [one for one in waiting if not one.ended.done()]
+            if not waiting or await self._try(waiting):
                 return
             for one in waiting:
                 if not one.ended.done():
