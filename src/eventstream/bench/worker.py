@@ -18,7 +18,7 @@ import msgspec
 import uvloop
 
 from eventstream.bench.programs import PARTITIONS, measured_topic
-from eventstream.bench.workload import zipf_keys
+from eventstream.bench.workload import EXPONENT, zipf_keys
 from eventstream.errors import LocalServerError
 from eventstream.log.bulk import BulkProducer
 from eventstream.log.plain import drain
@@ -67,14 +67,14 @@ def run_worker(kafka: KafkaSettings, *, count: int, rounds: int) -> WorkerReport
     return WorkerReport(count=count, handlers=handlers, plain=plain)
 
 
-def fill(kafka: KafkaSettings, topic: str, count: int) -> None:
+def fill(kafka: KafkaSettings, topic: str, count: int, exponent: float = EXPONENT) -> None:
     """Put events into a topic, their keys by Zipf's law.
 
     Raises:
         LocalServerError: Not all of them were acknowledged.
     """
     producer = BulkProducer(kafka, BulkProducerSettings())
-    keys = [b"key-%d" % key for key in zipf_keys(count)]
+    keys = [b"key-%d" % key for key in zipf_keys(count, exponent=exponent)]
     for start in range(0, count, CHUNK):
         producer.send(topic, [(key, _VALUE) for key in keys[start : start + CHUNK]])
     if producer.flush(60) or producer.failures:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 4096
 _VERSION = "eventstream-1:"
 _MOST_INFLATED_BYTES = 1_000_000
-_MOST_HOLES = 4000
+MOST_HOLES = 4000
 """A text has room for no more: not many more than 3000, of one offset each, fit in."""
 _start = attrgetter("start")
 _stop = attrgetter("stop")
@@ -39,7 +39,7 @@ def finished_between(start: int, unfinished: Iterable[int], stop: int) -> list[r
     edges = [start - 1, *unfinished, stop]
     steps = list(map(sub, edges[1:], edges))
     holes = compress(zip(edges, steps, strict=False), map((1).__lt__, steps))
-    return [range(before + 1, before + step) for before, step in islice(holes, _MOST_HOLES)]
+    return [range(before + 1, before + step) for before, step in islice(holes, MOST_HOLES)]
 
 
 def encode(position: int, finished: Sequence[range]) -> tuple[str, bool]:
@@ -56,7 +56,7 @@ def encode(position: int, finished: Sequence[range]) -> tuple[str, bool]:
     while told:
         text = _text(position, finished[:told])
         if len(text) <= MOST_BYTES:
-            return text, told == len(finished) < _MOST_HOLES
+            return text, told == len(finished) < MOST_HOLES
         told = min(told - 1, told * MOST_BYTES * 9 // (len(text) * 10))
     return "", not finished
 

@@ -172,8 +172,10 @@ class Progress:
 
     def _finished_beyond(self, offset: int) -> list[range]:
         """List what is finished beyond the position, here or by an earlier owner."""
-        finished = []
+        finished: list[range] = []
         for stretch in self._stretches:
+            if len(finished) >= beyond.MOST_HOLES:
+                break
             if not stretch.is_untouched:
                 start = max(offset, stretch.start)
                 finished += beyond.finished_between(start, stretch.unfinished, stretch.stop)

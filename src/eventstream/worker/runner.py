@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from math import inf
 from typing import TYPE_CHECKING
 
 import structlog
@@ -39,6 +40,9 @@ log = structlog.get_logger(__name__)
 
 PRESSED_COMMIT_INTERVAL_S = 0.025
 """How soon one commit follows another when the bound is half taken."""
+COMMIT_REST = 50
+"""How many times as long as working out a commit took the loop does other things: where much is
+finished beyond the position, that takes milliseconds."""
 COMMIT_RETRY_S = 1.0
 """How soon a commit that failed is tried again."""
 LEAVE_TIMEOUT_S = 10.0
@@ -74,6 +78,7 @@ class Worker:
         self._commit_due = asyncio.Event()
         self._commit_timer: asyncio.TimerHandle | None = None
         self._no_commit_before = 0.0
+        self._commit_took_s = 0.0
         self._failure: EventstreamError | None = None
         self.ready = asyncio.Event()
 
@@ -111,7 +116,8 @@ class Worker:
             await self._leave()
         finally:
             committing.cancel()
-            await asyncio.gather(*(each.close() for each in self._handlings.values()))
+            closing = [self._loop.create_task(each.close()) for each in self._handlings.values()]
+            await asyncio.gather(*closing)
             outbox.close()
             await follower.stop()
         with contextlib.suppress(asyncio.CancelledError):
@@ -242,26 +248,25 @@ class Worker:
         while True:
             await self._commit_due.wait()
             self._commit_due.clear()
-            went_well = await self._commit()
             if self._commit_timer is not None:
                 self._commit_timer.cancel()
-                self._commit_timer = None
-            pause_s = PRESSED_COMMIT_INTERVAL_S if went_well else COMMIT_RETRY_S
+            self._no_commit_before = inf
+            went_well = await self._commit()
+            self._commit_timer = None
+            pause_s = max(PRESSED_COMMIT_INTERVAL_S, self._commit_took_s * COMMIT_REST)
+            if not went_well:
+                pause_s = COMMIT_RETRY_S
             self._no_commit_before = self._loop.time() + pause_s
             if self._bound.events:
-                interval_s = self._settings.commit_interval_s
-                if not went_well:
-                    interval_s = COMMIT_RETRY_S
-                elif self._bound.is_pressed:
-                    interval_s = min(interval_s, PRESSED_COMMIT_INTERVAL_S)
-                self._commit_later(interval_s)
+                is_urgent = self._bound.is_pressed or not went_well
+                interval_s = 0.0 if is_urgent else self._settings.commit_interval_s
+                self._commit_later(max(interval_s, pause_s))
 
     async def _commit(self) -> bool:
-        commits = self._commits(self._owned())
+        commits, progress = await self._work_out_commits()
         self._hold_the_crowded()
         if not commits:
             return True
-        progress = {where: self._progress(where) for where in commits}
         positions = {where: commit.position for where, commit in commits.items()}
         try:
             taken = await self._consumer.commit(positions)
@@ -271,6 +276,24 @@ class Worker:
         for where in taken:
             self._bound.release(*progress[where].settle(commits[where]))
         return len(taken) == len(commits)
+
+    async def _work_out_commits(self) -> tuple[dict[Partition, Commit], dict[Partition, Progress]]:
+        """Say what to commit, a partition in each round of the loop: one may take milliseconds."""
+        commits: dict[Partition, Commit] = {}
+        progress: dict[Partition, Progress] = {}
+        self._commit_took_s = 0.0
+        for where in self._owned():
+            began = self._machine.clock()
+            commits.update(self._commits([where]))
+            self._commit_took_s += self._machine.clock() - began
+            known = self._progress_of(where)
+            if known is not None:
+                progress[where] = known
+            await asyncio.sleep(0)
+        for where, known in progress.items():
+            if self._progress_of(where) is not known:  # it left, and its next owner may commit
+                commits.pop(where, None)
+        return commits, progress
 
     def _hold_the_crowded(self) -> None:
         """Read no more of partitions whose commits have no room to tell what is finished."""
@@ -284,14 +307,14 @@ class Worker:
     def _owned(self) -> list[Partition]:
         return [(topic, each) for topic, one in self._handlings.items() for each in one.progress]
 
-    def _progress(self, where: Partition) -> Progress:
+    def _progress_of(self, where: Partition) -> Progress | None:
         topic, partition = where
-        return self._handlings[topic].progress[partition]
+        return self._handlings[topic].progress.get(partition)
 
     def _commits(self, partitions: Sequence[Partition]) -> dict[Partition, Commit]:
         found = {}
         for where in partitions:
-            progress = self._handlings[where[0]].progress.get(where[1])
+            progress = self._progress_of(where)
             commit = None if progress is None else progress.commit()
             if commit is not None:
                 found[where] = commit
