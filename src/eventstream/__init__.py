@@ -2,12 +2,13 @@
 
 from eventstream.errors import EventstreamError, Permanent, Transient
 from eventstream.events import Event, Receipt
-from eventstream.worker import App, Retry
+from eventstream.worker import App, Context, Retry
 
 __version__ = "0.1.0"
 
 __all__ = [
     "App",
+    "Context",
     "Event",
     "EventstreamError",
     "Permanent",

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from eventstream import App, Event, Retry
+from eventstream import App, Context, Event, Retry
 from eventstream.log.listener import Position
 from eventstream.testing import Faults, SimulationFailed, keyed_events, simulate
 from eventstream.worker import progress, runner
@@ -169,3 +169,24 @@ def test_a_handler_that_never_ends_is_told_and_does_not_hang_the_test():
 
     with pytest.raises(SimulationFailed, match=r"Seed 3: not everything is handled, after an hour"):
         simulate(app, keyed_events("orders", 3), seed=3, faults=Faults())
+
+
+def test_a_handler_is_told_its_attempt_and_that_a_letter_is_handled_again():
+    told = []
+    app = App()
+
+    @app.on("orders", retry=FEW)
+    def handle(context: Context, _event: Event):
+        told.append((context.attempt, context.is_replay, context.group))
+        if not context.is_replay:
+            raise ValueError("not now")
+        assert context.attempt > 1, "the first attempt of a replay fails too"
+
+    simulate(app, keyed_events("orders", 1), seed=1, faults=Faults())
+    assert told == [
+        (1, False, "simulated"),
+        (2, False, "simulated"),
+        (3, False, "simulated"),
+        (1, True, "simulated"),
+        (2, True, "simulated"),
+    ]

@@ -11,7 +11,8 @@ import pytest
 
 from eventstream import App, Event
 from eventstream.errors import InvalidEvent, InvalidSetting
-from eventstream.worker.arguments import arguments_of
+from eventstream.worker.arguments import arguments_of, batch_arguments_of
+from eventstream.worker.context import Context
 
 ORDER = b'{"id": 7, "items": ["a", "b"]}'
 
@@ -165,3 +166,11 @@ def test_a_handler_that_cannot_be_called_is_refused_when_it_is_declared(handler,
         app.on("orders")(handler)
     assert sentence in str(raised.value)
     assert app.subscriptions == ()
+
+
+def test_a_handler_of_batches_has_no_context():
+    def handle(_events: list[Event], _contexts: list[Context]):
+        pass
+
+    with pytest.raises(InvalidSetting, match="whose events have no Context"):
+        batch_arguments_of(handle)

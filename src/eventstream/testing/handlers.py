@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from eventstream.testing.kafka import SimulatedKafka
     from eventstream.testing.member import Member
     from eventstream.testing.witness import Witness
+    from eventstream.worker.context import Context
     from eventstream.worker.subscription import Subscription
 
 QUICK_S = 0.01
@@ -75,10 +76,15 @@ class WatchedHandlers:
                 return await self._attempt(events, lambda: call_batch(*columns))
 
             return replace(subscription, handler=watched_batch)
-        call = awaitable_handler(subscription.handler, threads)
+        contexts: dict[Event, Context] = {}
+        call = awaitable_handler(subscription.handler, threads, contexts.__getitem__)
 
-        async def watched(event: Event) -> Any:
-            return await self._attempt([event], lambda: call(event))
+        async def watched(event: Event, context: Context) -> Any:
+            contexts[event] = context
+            try:
+                return await self._attempt([event], lambda: call(event))
+            finally:
+                del contexts[event]
 
         return replace(subscription, handler=watched, cpu_bound=False)
 

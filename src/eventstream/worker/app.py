@@ -34,10 +34,10 @@ class App:
         ...
     ```
 
-    A parameter annotated with `Event`, or not at all, gets the event; `bytes` gets its value; any
-    other annotation gets the value decoded from JSON: msgspec Structs, dataclasses, TypedDicts,
-    NamedTuples, lists and dicts of them, and pydantic's models. `None` among a parameter's types
-    lets tombstones in.
+    A parameter annotated with `Event`, or not at all, gets the event; `Context` says which attempt
+    it is; `bytes` gets the value; any other annotation gets the value decoded from JSON: msgspec
+    Structs, dataclasses, TypedDicts, NamedTuples, lists and dicts of them, and pydantic's models.
+    `None` among a parameter's types lets tombstones in.
 
     A handler may return an `Event`, or a list of them: they are published, and acknowledged by all
     in-sync replicas, before its own event counts as done.

@@ -1,6 +1,7 @@
 """What a handler is called with: the event itself, or its data as the annotation asks for it.
 
-A parameter annotated with `Event`, or not at all, gets the event. `bytes` gets the value as it is.
+A parameter annotated with `Event`, or not at all, gets the event; `Context` says which attempt it
+is; `bytes` gets the value as it is.
 Any other annotation gets the value decoded from JSON: msgspec Structs, dataclasses, TypedDicts,
 NamedTuples, lists and dicts of them, and pydantic's models.
 """
@@ -15,6 +16,7 @@ import msgspec
 
 from eventstream.errors import InvalidEvent, InvalidSetting
 from eventstream.events import Event
+from eventstream.worker.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +24,14 @@ if TYPE_CHECKING:
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def arguments_of(handler: Callable[..., Any]) -> Callable[[Event], tuple[Any, ...]] | None:
+def arguments_of(
+    handler: Callable[..., Any], context_of: Callable[[Event], Context] = lambda _: Context()
+) -> Callable[[Event], tuple[Any, ...]] | None:
     """Say how to make a handler's arguments from an event.
+
+    Args:
+        handler: The handler.
+        context_of: Says which attempt of an event it is.
 
     Returns:
         A function that raises `InvalidEvent` where the value is not what the handler asks for; or
@@ -35,7 +43,10 @@ def arguments_of(handler: Callable[..., Any]) -> Callable[[Event], tuple[Any, ..
     wanted = _annotations(handler)
     if wanted in ([Event], [inspect.Parameter.empty]):
         return None
-    makers = tuple(_maker(handler, annotation) for annotation in wanted)
+    makers = tuple(
+        context_of if annotation is Context else _maker(handler, annotation)
+        for annotation in wanted
+    )
     return lambda event: tuple(make(event) for make in makers)
 
 
@@ -92,7 +103,7 @@ def _hints(handler: Callable[..., Any]) -> dict[str, Any]:
     if not inspect.isroutine(of):
         of = type(of).__call__
     try:
-        return get_type_hints(of, localns={"Event": Event})
+        return get_type_hints(of, localns={"Event": Event, "Context": Context})
     except (NameError, TypeError) as error:
         raise InvalidSetting(
             f"{_name(handler)} has an annotation that cannot be resolved ({error}); import what it"
@@ -105,6 +116,8 @@ def _maker(handler: Callable[..., Any], annotation: Any) -> Callable[[Event], An
         return lambda event: event
     if annotation is bytes:
         return lambda event: event.value if event.value is not None else _missing(event, "bytes")
+    if annotation is Context:
+        raise InvalidSetting(f"{_name(handler)} is to get batches, whose events have no Context.")
     if annotation == bytes | None:
         return lambda event: event.value
     return _decoder(handler, annotation)

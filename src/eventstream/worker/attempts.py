@@ -13,6 +13,7 @@ from eventstream.observe.logs import where
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from eventstream.events import Event
     from eventstream.log.received import Received
     from eventstream.worker.lanes import NoLanes
     from eventstream.worker.machine import Machine
@@ -52,7 +53,7 @@ class Attempts:
         tried_again: Callable[[], None],
         give_up: Callable[[Received, BaseException, int], None],
     ) -> None:
-        self.tried: dict[Received, Tried] = {}
+        self.tried: dict[Event, Tried] = {}
         self._subscription = subscription
         self._lanes = lanes
         self._machine = machine

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from eventstream.events import Event
+    from eventstream.worker.context import Context
     from eventstream.worker.subscription import Handler
 
 
@@ -35,7 +36,9 @@ def code_of(handler: Handler) -> CodeType | None:
     return getattr(handler, "__code__", None)
 
 
-def awaitable_handler(handler: Handler, threads: Executor) -> Callable[[Event], Awaitable[Any]]:
+def awaitable_handler(
+    handler: Handler, threads: Executor, context_of: Callable[[Event], Context]
+) -> Callable[[Event], Awaitable[Any]]:
     """Give an async handler as it is, and a plain function as one that runs in a thread.
 
     Either is called with what its annotations ask for; see `worker.arguments`. A plain function
@@ -44,7 +47,7 @@ def awaitable_handler(handler: Handler, threads: Executor) -> Callable[[Event], 
     Raises:
         InvalidSetting: The handler cannot be called with what there is.
     """
-    arguments = arguments_of(handler)
+    arguments = arguments_of(handler, context_of)
     if is_async(handler):
         return handler if arguments is None else _called_with(handler, arguments)
     return _in_a_thread(handler if arguments is None else _called_with(handler, arguments), threads)

@@ -12,6 +12,7 @@ from eventstream.log.listener import NOWHERE, Position
 from eventstream.worker.arguments import batch_arguments_of
 from eventstream.worker.attempts import Attempts
 from eventstream.worker.batches import Batches
+from eventstream.worker.context import Context
 from eventstream.worker.counters import WorkerCounters
 from eventstream.worker.handlers import awaitable_batch_handler, awaitable_handler
 from eventstream.worker.lanes import NoLanes, lanes_for
@@ -72,10 +73,11 @@ class Handling:
         self.subscription = subscription
         self.counters = WorkerCounters()
         self.progress: dict[int, Progress] = {}
+        self._group = letters.group
         self._turn_ended = turn_ended
         self._waiting: dict[int, list[Received]] = {}
         self._threads = ThreadPoolExecutor(subscription.concurrency, subscription.topic)
-        self._pool = Pool(subscription.handler, subscription.concurrency)
+        self._pool = Pool(subscription.handler, subscription.concurrency, self._context_of)
         self._batches: Batches | None = None
         handle = self._handle_of(subscription, sender)
         if subscription.batch is not None:
@@ -138,7 +140,14 @@ class Handling:
             return self._batches.handle
         if subscription.cpu_bound:
             return self._pool.run
-        return awaitable_handler(handler, self._threads)
+        return awaitable_handler(handler, self._threads, self._context_of)
+
+    def _context_of(self, event: Event) -> Context:
+        replayed = self._replays.attempts.get(event)
+        if replayed is not None:
+            return Context(attempt=replayed, is_replay=True, group=self._group)
+        tried = self._attempts.tried.get(event)
+        return Context(attempt=1 if tried is None else tried.attempts + 1, group=self._group)
 
     def assign(self, partition: int, committed: Position = NOWHERE) -> None:
         """Begin to take events of a partition, from the position committed last."""

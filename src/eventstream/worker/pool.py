@@ -19,6 +19,8 @@ from eventstream.worker.arguments import arguments_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from eventstream.worker.context import Context
+
 
 class Pool:
     """Runs one handler in processes of its own; they start with the first event.
@@ -26,10 +28,17 @@ class Pool:
     Args:
         handler: A plain function; the processes import it by its module and name.
         processes: The most processes; no more are of use than there are processors.
+        context_of: Says which attempt of an event it is.
     """
 
-    def __init__(self, handler: Callable[..., Any], processes: int) -> None:
+    def __init__(
+        self,
+        handler: Callable[..., Any],
+        processes: int,
+        context_of: Callable[[Event], Context],
+    ) -> None:
         self._handler = handler
+        self._context_of = context_of
         self._processes = min(processes, os.cpu_count() or 1)
         self._executor: ProcessPoolExecutor | None = None
 
@@ -46,7 +55,10 @@ class Pool:
         executor = self._executor
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(executor, _call, self._handler, _whole(event))
+            context = self._context_of(event)
+            return await loop.run_in_executor(
+                executor, _call, self._handler, _whole(event), context
+            )
         except BrokenProcessPool:
             if self._executor is executor:
                 self._executor = None
@@ -88,9 +100,18 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _call(handler: Callable[..., Any], event: Event) -> Any:
-    arguments = _arguments_of(handler)
-    return handler(event) if arguments is None else handler(*arguments(event))
+def _call(handler: Callable[..., Any], event: Event, context: Context) -> Any:
+    _contexts[event] = context
+    try:
+        arguments = _arguments_of(handler)
+        return handler(event) if arguments is None else handler(*arguments(event))
+    finally:
+        del _contexts[event]
 
 
-_arguments_of = functools.cache(arguments_of)
+_contexts: dict[Event, Context] = {}
+
+
+@functools.cache
+def _arguments_of(handler: Callable[..., Any]) -> Callable[[Event], tuple[Any, ...]] | None:
+    return arguments_of(handler, _contexts.__getitem__)

@@ -57,6 +57,9 @@ class Replays:
         chance: Draws a number from 0 to 1, for the backoff.
         released: Called when a lane may go on.
         gave_in: Called when a replay failed, which is a bug: the worker has to end.
+
+    Attributes:
+        attempts: Which attempt runs, of the letters that are handled just now.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Replays:
         self._chance = chance
         self._released = released
         self._gave_in = gave_in
+        self.attempts: dict[Event, int] = {}
         self._pausing: set[Hold] = set()
         self._limit = asyncio.Semaphore(subscription.concurrency)
         self._running: dict[Hold, asyncio.Task[None] | None] = {}
@@ -214,6 +218,7 @@ class Replays:
         began, attempt = clock(), 0
         while True:
             attempt += 1
+            self.attempts[event] = attempt
             try:
                 async with asyncio.timeout(subscription.timeout_s):
                     result = await self._handle(event)
@@ -228,6 +233,8 @@ class Replays:
                 await self._pause(hold, delay_s)
             else:
                 return None
+            finally:
+                del self.attempts[event]
 
     async def _mark(
         self, kind: Kind, lot: Lot, at: Event, offsets: Iterable[int], why: str = ""
