@@ -15,7 +15,7 @@ def note(what, event):
     os.write(journal, line.encode())
 
 
-@app.on(os.environ["TOPIC"], concurrency=16)
+@app.on(os.environ["TOPIC"], concurrency=int(os.environ.get("CONCURRENCY", "16")))
 async def handle(event):
     note("begin", event)
     await asyncio.sleep(pause_s)

@@ -71,7 +71,7 @@ class SimulatedProcess(Process):
             drain_timeout_s=chance.choice([0.5, 3.0, 30.0]),
         )
         self.reach = SimulatedReach(self, kafka, settings)
-        machine = Machine(kafka.loop.clock, chance.random)
+        machine = Machine(kafka.loop.clock, chance.random, kafka.loop.clock)
         self.worker = Worker(app, self.reach, settings, machine)
         self.is_stopping = False
 

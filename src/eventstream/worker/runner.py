@@ -283,9 +283,9 @@ class Worker:
         progress: dict[Partition, Progress] = {}
         self._commit_took_s = 0.0
         for where in self._owned():
-            began = self._machine.clock()
+            began = self._machine.work()
             commits.update(self._commits([where]))
-            self._commit_took_s += self._machine.clock() - began
+            self._commit_took_s += self._machine.work() - began
             known = self._progress_of(where)
             if known is not None:
                 progress[where] = known
