@@ -49,7 +49,14 @@ def app_of(seed):
 
     else:
 
-        @app.on("orders", order=order, retry=FEW, on_failure=on_failure, timeout_s=20)
+        @app.on(
+            "orders",
+            order=order,
+            retry=FEW,
+            on_failure=on_failure,
+            timeout_s=20,
+            adaptive=bool(seed % 2),
+        )
         async def handle(order: Order, event: Event):
             assert order.number >= 0
             await asyncio.sleep(0)

@@ -55,11 +55,13 @@ class Letters:
 class Working:
     """Slots with one partition, and what their handler was called with."""
 
-    def __init__(self, handler, *keys, concurrency=4, order="key", timeout_s=None):
+    def __init__(self, handler, *keys, concurrency=4, order="key", timeout_s=None, adaptive=False):
         self.ends_asked_for = []
         self.letters = Letters(self)
         retry = Retry(attempts=None, backoff=Backoff(first_s=0.001, cap_s=0.002))
-        subscription = Subscription("t", handler, concurrency, order, timeout_s, retry)
+        subscription = Subscription(
+            "t", handler, concurrency, order, timeout_s, retry, adaptive=adaptive
+        )
         self.handling = Handling(
             subscription,
             None,

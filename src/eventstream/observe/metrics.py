@@ -83,6 +83,12 @@ HANDLER_SECONDS = Metric(
     "Time a handler took for one attempt, in seconds.",
     ("topic",),
 )
+CONCURRENCY = Metric(
+    "eventstream_worker_concurrency",
+    "gauge",
+    "Handlers that may run at once now, in one process; it changes where it is adaptive.",
+    ("topic",),
+)
 UNCOMMITTED = Metric(
     "eventstream_worker_uncommitted_events",
     "gauge",
@@ -108,6 +114,7 @@ METRICS: tuple[Metric, ...] = (
     FAILED_ATTEMPTS,
     GIVEN_UP,
     HANDLER_SECONDS,
+    CONCURRENCY,
     UNCOMMITTED,
     LAG,
 )

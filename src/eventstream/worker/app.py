@@ -61,6 +61,7 @@ class App:
         retry: Retry | None = None,
         on_failure: OnFailure = "deadletter",
         cpu_bound: bool = False,
+        adaptive: bool = False,
     ) -> Callable[[AnyHandler], AnyHandler]:
         """Declare the decorated function as the handler of a topic's events.
 
@@ -84,6 +85,9 @@ class App:
                 the event is not done and comes again.
             cpu_bound: For plain functions that compute: run them in a pool of processes, as many as
                 there are processors. The processes import the function by its module and name.
+            adaptive: Let fewer handlers run at once where more would only make each take longer:
+                from 8 on the number is raised and lowered, up to `concurrency`, by how long calls
+                take.
 
         Raises:
             InvalidSetting: The topic has a handler already, an argument is out of bounds, or the
@@ -99,6 +103,7 @@ class App:
                 retry or Retry(),
                 on_failure,
                 cpu_bound,
+                adaptive=adaptive,
             )
         )
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from eventstream.log.listener import NOWHERE, Position
+from eventstream.observe import metrics
+from eventstream.observe.metrics import sample
+from eventstream.worker.adaptive import AdaptiveLimit
 from eventstream.worker.arguments import batch_arguments_of
 from eventstream.worker.attempts import Attempts
 from eventstream.worker.batches import Batches
@@ -79,7 +82,10 @@ class Handling:
         self._threads = ThreadPoolExecutor(subscription.concurrency, subscription.topic)
         self._pool = Pool(subscription.handler, subscription.concurrency, self._context_of)
         self._batches: Batches | None = None
+        self._adaptive = AdaptiveLimit(subscription.concurrency) if subscription.adaptive else None
         handle = self._handle_of(subscription, sender)
+        if self._adaptive is not None:
+            handle = _noting(handle, self._adaptive, machine.clock)
         if subscription.batch is not None:
             subscription = replace(subscription, timeout_s=None)  # batches see to it
         self._lanes: NoLanes[Received] = lanes_for(subscription.order)
@@ -121,6 +127,7 @@ class Handling:
             self.counters,
             sender,
             machine.clock,
+            limit=lambda: self.concurrency,
             turn_ended=turn_ended,
             gave_in=gave_in,
         )
@@ -197,9 +204,18 @@ class Handling:
         counters = self.counters
         return counters.received - counters.forgotten - counters.given_up - unfinished
 
+    @property
+    def concurrency(self) -> int:
+        """How many handlers may run at once now."""
+        if self._adaptive is None:
+            return self.subscription.concurrency
+        return self._adaptive.limit
+
     def samples(self) -> Iterator[Sample]:
         """Take the samples for a scrape."""
-        return self.counters.samples(self.subscription.topic, self.handled)
+        topic = self.subscription.topic
+        yield from self.counters.samples(topic, self.handled)
+        yield sample(metrics.CONCURRENCY, self.concurrency, topic)
 
     def forget(self, partition: int) -> tuple[int, int]:
         """Abandon a partition and what is not on record of it.
@@ -255,3 +271,19 @@ class Handling:
 
     def _wake(self) -> None:
         self._slots.wake()
+
+
+def _noting(
+    handle: Callable[[Event], Awaitable[Any]], limit: AdaptiveLimit, clock: Callable[[], float]
+) -> Callable[[Event], Awaitable[Any]]:
+    """Give a handler whose calls the limit hears of."""
+
+    async def noted(event: Event) -> Any:
+        began = clock()
+        begun = limit.begin()
+        try:
+            return await handle(event)
+        finally:
+            limit.end(begun, clock() - began)
+
+    return noted

@@ -62,6 +62,7 @@ class Slots:
         counters: Counts them.
         sender: Writes the events that the handler returns.
         clock: Tells seconds.
+        limit: How many slots may run events now.
         turn_ended: Called after a slot ran events: the time for what is due.
         gave_in: Called when the process is to end; the event that asked for it is not done.
     """
@@ -76,6 +77,7 @@ class Slots:
         sender: Sender,
         clock: Callable[[], float],
         *,
+        limit: Callable[[], int],
         turn_ended: Callable[[], None],
         gave_in: Callable[[BaseException], None],
     ) -> None:
@@ -86,6 +88,7 @@ class Slots:
         self._counters = counters
         self._sender = sender
         self._clock = clock
+        self._limit = limit
         self._turn_ended = turn_ended
         self._gave_in = gave_in
         self._loop = asyncio.get_running_loop()
@@ -142,13 +145,17 @@ class Slots:
 
     def wake(self) -> None:
         """Have an idle slot look at what is ready."""
-        if self._idle and self._lanes.ready and not self._closing:
+        if self._idle and self._lanes.ready and not self._closing and self._running < self._limit():
             self._idle.pop().woken.set_result(None)
+
+    @property
+    def _running(self) -> int:
+        return len(self._slots) - len(self._idle)
 
     async def _run(self, slot: _Slot) -> None:
         ready = self._lanes.ready
         while True:
-            if not ready:
+            if not ready or self._running > self._limit():
                 await self._rest(slot)
             if not self._has_turn():
                 await asyncio.sleep(0)

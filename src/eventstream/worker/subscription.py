@@ -48,6 +48,7 @@ class Subscription:
         on_failure: What happens when it is tried no more.
         cpu_bound: Whether it computes, and runs in processes of its own.
         batch: How its events are collected; `None` for a handler of single events.
+        adaptive: Whether `concurrency` is the most, and less is allowed where more is of no use.
 
     Raises:
         InvalidSetting: The parts do not go together, or the function cannot be called with what
@@ -63,8 +64,11 @@ class Subscription:
     on_failure: OnFailure = "deadletter"
     cpu_bound: bool = False
     batch: Batch | None = None
+    adaptive: bool = False
 
     def __post_init__(self) -> None:
+        if self.batch is not None and self.adaptive:
+            self._refuse("batches wait for each other, so adaptive does not go with them")
         if self.batch is not None:
             self._check_batch(self.batch)
         else:
