@@ -5,9 +5,11 @@ import asyncio
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
-from workers import SOON_S, committed, new_group, publish, until, working
+from workers import SOON_S, committed, new_group, publish, reach, until, working
 
 from eventstream import App
+from eventstream.errors import GroupInUse
+from eventstream.log.group_admin import GroupAdmin
 
 pytestmark = pytest.mark.kafka
 
@@ -182,3 +184,42 @@ def _make_anew(kafka, topic):
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
     admin.delete_topics([topic])[topic].result(SOON_S)
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(SOON_S)
+
+
+def test_an_operator_moves_a_group_between_runs_and_not_while_it_works(kafka, topic):
+    group = new_group()
+    publish(kafka, topic, [(b"bad", b"0")] + [(b"key-%d" % (n % 3), b"") for n in range(9)])
+    admin = GroupAdmin(reach(kafka))
+    runs = [[], [], []]
+    go_on = asyncio.Event()
+
+    def app_of_run(number):
+        async def handle(event):
+            if event.key == b"bad" and number == 0:
+                await go_on.wait()
+            runs[number].append(event.offset)
+
+        return app_for(topic, handle)
+
+    def move_to(offset):
+        admin.reset(group, admin.moves(group, topic, offset))
+
+    async def main():
+        async with working(app_of_run(0), kafka, group, commit_interval_s=0.01):
+            await until(lambda: len(runs[0]) == 9, "all but the first are handled")
+            with pytest.raises(GroupInUse, match="has members"):
+                await asyncio.to_thread(move_to, 5)
+            go_on.set()
+            await until(lambda: len(runs[0]) == 10, "the first is handled too")
+        await asyncio.to_thread(move_to, 4)
+        async with working(app_of_run(1), kafka, group):
+            await until(lambda: len(runs[1]) == 6, "what comes again is handled")
+        await asyncio.to_thread(move_to, 10)
+        async with working(app_of_run(2), kafka, group):
+            publish(kafka, topic, [(b"new", b"")])
+            await until(lambda: runs[2], "the new one is handled")
+
+    asyncio.run(main())
+    assert sorted(runs[0]) == list(range(10))
+    assert sorted(runs[1]) == list(range(4, 10))
+    assert runs[2] == [10]
