@@ -15,13 +15,14 @@ import inspect
 import warnings
 from collections import deque
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from contextvars import Context
 
 Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
 
 TICK_S = 1e-6
 """How much time passes between two looks at the clock: work takes time."""
@@ -140,8 +141,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _process_events(self, event_list: list[Any]) -> None:
         """Nothing comes from outside."""
 
-    def call_soon(  # type: ignore[override]
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    def call_soon(
+        self,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
+        context: Context | None = None,
     ) -> asyncio.Handle:
         """Call it in the next round, if its process runs then."""
         context = copy_context() if context is None else context
@@ -150,17 +154,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
             return super().call_soon(callback, *args, context=context)
         return super().call_soon(process.run, callback, args, context, context=context)
 
-    def call_soon_threadsafe(  # type: ignore[override]
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
+        context: Context | None = None,
     ) -> asyncio.Handle:
         """Call it in the next round: there are no threads."""
         return self.call_soon(callback, *args, context=context)
 
-    def call_at(  # type: ignore[override]
+    def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call it at a time, if its process runs then."""
@@ -170,29 +177,21 @@ class VirtualLoop(asyncio.BaseEventLoop):
             return super().call_at(when, callback, *args, context=context)
         return super().call_at(when, process.run, callback, args, context, context=context)
 
-    def run_in_executor(  # type: ignore[override]
-        self, executor: Any, func: Callable[..., Result], *args: Any
+    def run_in_executor(
+        self,
+        executor: Any,
+        func: Callable[[*Arguments], Result],
+        *args: *Arguments,
     ) -> asyncio.Future[Result]:
         """Run it in the next round: there are no threads and no other processes."""
         del executor
-        future: asyncio.Future[Result] = self.create_future()
-        self.call_soon(_run_into, future, func, args)
-        return future
+
+        async def run() -> Result:
+            return func(*args)
+
+        return self.create_task(run())
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Keep what nobody listened to; tasks of killed processes never end, and are no news."""
         if "exception" in context:
             self.failures.append(context["exception"])
-
-
-def _run_into(
-    future: asyncio.Future[Result], func: Callable[..., Result], args: tuple[Any, ...]
-) -> None:
-    if future.cancelled():
-        return
-    try:
-        result = func(*args)
-    except Exception as error:  # noqa: BLE001 - it is the caller's to handle
-        future.set_exception(error)
-    else:
-        future.set_result(result)

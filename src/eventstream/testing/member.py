@@ -35,6 +35,7 @@ class Member:
 
     Attributes:
         process: Whose it is.
+        bound: How much may be read before it is committed.
         is_fenced: Whether the group has given it up, which it does not know yet.
     """
 
@@ -49,7 +50,7 @@ class Member:
         self.process = process
         self._kafka = kafka
         self._listener = listener
-        self._bound = bound
+        self.bound = bound
         self._drain_timeout_s = drain_timeout_s
         self._positions: dict[Partition, int] = {}
         self._held: frozenset[Partition] = frozenset()
@@ -104,7 +105,7 @@ class Member:
                 self._hand_over(messages)
                 await asyncio.sleep(self._kafka.way_s())
             else:
-                await self._kafka.changed.wait(None if self._bound.room else FULL_WAIT_S)
+                await self._kafka.changed.wait(None if self.bound.room else FULL_WAIT_S)
         await self._give_up(list(self._positions))
         group.leave(self)
 
@@ -160,7 +161,7 @@ class Member:
     def _read(self) -> list[Message]:
         free = [where for where in self._positions if where not in self._held]
         self._kafka.chance.shuffle(free)
-        most = min(self._bound.room, self._kafka.chance.randint(1, MOST_EVENTS))
+        most = min(self.bound.room, self._kafka.chance.randint(1, MOST_EVENTS))
         messages: list[Message] = []
         for where in free:
             log = self._kafka.logs[where]
@@ -173,5 +174,5 @@ class Member:
     def _hand_over(self, messages: list[Message]) -> None:
         self._batches += 1
         runs = list(runs_of(messages, batch=self._batches))
-        self._bound.take(len(messages), sum(run.size for run in runs))
+        self.bound.take(len(messages), sum(run.size for run in runs))
         self._kafka.loop.call_soon(self._listener.received, runs)

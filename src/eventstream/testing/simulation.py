@@ -183,9 +183,10 @@ class Simulation:
         error = task.exception()
         self.witness.note(f"{process.name} ends: {error!r}")
         self._processes.remove(process)
-        bound = process.worker._bound  # noqa: SLF001 - nobody else asks
-        if (bound.events, bound.bytes) != (0, 0):
-            self._broken = Broken(f"{process.name} ended and still counts {bound.events} events")
+        member = process.reach.member
+        if member is not None and (member.bound.events, member.bound.bytes) != (0, 0):
+            events = member.bound.events
+            self._broken = Broken(f"{process.name} ended and still counts {events} events")
         if error is None and not process.is_stopping:
             self._broken = Broken(f"{process.name} ended by itself")
         if error is not None and not isinstance(error, EventstreamError):
