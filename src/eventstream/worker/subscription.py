@@ -95,10 +95,6 @@ class Subscription:
                 " async, or leave timeout_s out"
             )
 
-    def _check_choice(self, name: str, given: str, choices: tuple[str, ...]) -> None:
-        if given not in choices:
-            self._refuse(f"{name} is {given!r}; choose one of {', '.join(choices)}")
-
     def _check_batch(self, batch: Batch) -> None:
         if batch.concurrency < 1:
             self._refuse(f"concurrency is {batch.concurrency}, but the least it can be is 1")
