@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstream.gateway.formats import Format, format_of, json_event, ndjson
+from eventstream.gateway.formats import json_event, ndjson
+from eventstream.gateway.formats.json_event import JSON
+from eventstream.gateway.formats.media_types import format_of
+from eventstream.gateway.formats.ndjson import NDJSON
+from eventstream.gateway.formats.raw import RAW
 from eventstream.gateway.problems import Rejected
 
 JSON_VALUES = st.recursive(
@@ -23,11 +27,11 @@ JSON_VALUES = st.recursive(
 @pytest.mark.parametrize(
     ("content_type", "expected"),
     [
-        (b"application/json", Format.JSON),
-        (b"Application/JSON; charset=utf-8", Format.JSON),
-        (b"application/x-ndjson", Format.NDJSON),
-        (b"application/x-www-form-urlencoded", Format.RAW),
-        (b"", Format.RAW),
+        (b"application/json", JSON),
+        (b"Application/JSON; charset=utf-8", JSON),
+        (b"application/x-ndjson", NDJSON),
+        (b"application/x-www-form-urlencoded", RAW),
+        (b"", RAW),
     ],
 )
 def test_the_media_type_chooses_the_format(content_type, expected):
@@ -44,7 +48,7 @@ def test_json_is_kept_byte_for_byte(value, ascii_only):
     else:
         if b"\\ud" in body:  # a lone surrogate's escape is valid JSON or not, by RFC 8259 §8.2
             return
-        assert json_event.decode(body) is body
+        assert json_event.value_of(body) is body
 
 
 @given(st.binary(max_size=60))
@@ -70,13 +74,13 @@ def test_only_json_in_utf8_passes(body):
 )
 def test_what_is_not_json_is_refused_with_a_reason(body):
     with pytest.raises(Rejected) as refused:
-        json_event.decode(body)
+        json_event.value_of(body)
     assert refused.value.problem.status == 400
     assert refused.value.problem.detail.startswith("The body is not JSON: ")
 
 
 def test_good_lines_pass_and_bad_ones_are_reported_by_number():
-    lines = ndjson.decode(b'{"a":1}\nnope\n\n[2]\r\n"\xff"\n{"long":"' + b"x" * 50 + b'"}\n3', 40)
+    lines = ndjson.split(b'{"a":1}\nnope\n\n[2]\r\n"\xff"\n{"long":"' + b"x" * 50 + b'"}\n3', 40)
     assert lines.values == [b'{"a":1}', b"[2]", b"3"]
     assert list(lines.numbers) == [1, 4, 7]
     assert {number: problem.status for number, problem in lines.problems.items()} == {
@@ -89,7 +93,7 @@ def test_good_lines_pass_and_bad_ones_are_reported_by_number():
 @pytest.mark.parametrize("body", [b"", b"\n", b"\n \r\n\n"])
 def test_a_body_without_events_is_refused(body):
     with pytest.raises(Rejected, match="no line with an event"):
-        ndjson.decode(body, 100)
+        ndjson.split(body, 100)
 
 
 @given(st.lists(JSON_VALUES, min_size=1, max_size=8), st.sampled_from([b"\n", b"\r\n", b"\n\n"]))
@@ -97,7 +101,7 @@ def test_every_line_becomes_one_event_in_order(values, separator):
     texts = [json.dumps(value).encode() for value in values]
     if any(b"\\ud" in text for text in texts):
         return
-    lines = ndjson.decode(separator.join(texts), 1_000_000)
+    lines = ndjson.split(separator.join(texts), 1_000_000)
     assert lines.values == texts
     assert lines.problems == {}
 
@@ -107,7 +111,7 @@ def test_every_line_is_answered_for_exactly_once(texts):
     body = b"\n".join(texts)
     expected = {number for number, text in enumerate(texts, 1) if text.strip()}
     try:
-        lines = ndjson.decode(body, 100)
+        lines = ndjson.split(body, 100)
     except Rejected:
         assert not expected
         return

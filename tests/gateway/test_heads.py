@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstream.gateway.heads import Heads
+from eventstream.gateway.targets.reading import Targets
 
 START = b"POST /publish HTTP/1.1\r\nHost: x\r\n"
 
 
 def head(text):
-    return Heads("events").read(text)
+    return Heads(Targets("events")).read(text)
 
 
 def test_a_publish_is_read():
@@ -19,7 +20,7 @@ def test_a_publish_is_read():
 
 
 def test_a_repeated_head_is_read_once():
-    heads = Heads("events")
+    heads = Heads(Targets("events"))
     plain = START + b"Content-Length: 5\r\n\r\n"
     assert heads.read(plain) is heads.read(bytes(bytearray(plain)))
 
@@ -48,21 +49,21 @@ HEADS_WITH_KEYS = st.lists(
     st.lists(st.tuples(HEADS_WITH_KEYS, st.sampled_from([b"", b"?key=a", b"?x=1"])), max_size=12)
 )
 def test_a_remembered_head_reads_as_if_it_were_read_for_the_first_time(requests):
-    heads = Heads("events")
+    heads = Heads(Targets("events"))
     for fields, query in requests:
         lines = [b"POST /publish%b HTTP/1.1" % query, b"Host: x", *fields, b"Content-Length: 5"]
         text = b"\r\n".join(lines) + b"\r\n\r\n"
-        assert heads.read(text) == Heads("events").read(text)
+        assert heads.read(text) == Heads(Targets("events")).read(text)
 
 
 def test_keys_of_repeated_heads_are_told_apart():
-    heads = Heads("events")
+    heads = Heads(Targets("events"))
     texts = [START + b"Event-Key: k%d\r\nContent-Length: 5\r\n\r\n" % n for n in range(99)]
     assert [heads.read(text).route.key for text in texts] == [b"k%d" % n for n in range(99)]
 
 
 def test_memory_is_bounded_whatever_clients_send():
-    heads = Heads("events")
+    heads = Heads(Targets("events"))
     for n in range(5000):
         heads.read(START + b"X-Request: %d\r\nContent-Length: 5\r\n\r\n" % n)
         heads.read(START + b"X-Request: %d\r\nEvent-Key: a\r\nContent-Length: 5\r\n\r\n" % n)

@@ -2,15 +2,16 @@
 
 import pytest
 
-from eventstream.gateway.formats import Format
+from eventstream.gateway.formats.raw import RAW
 from eventstream.gateway.problems import Rejected
-from eventstream.gateway.routes import Route, route
+from eventstream.gateway.routes import Route
+from eventstream.gateway.targets.native import native_route as route
 
 DEFAULT = "events"
 
 
 def test_publish_without_a_name_goes_to_the_default_topic():
-    assert route(b"/publish", b"", [], DEFAULT) == Route(DEFAULT, None, Format.RAW)
+    assert route(b"/publish", b"", [], DEFAULT) == Route(DEFAULT, RAW)
     assert route(b"/publish/", b"", [], DEFAULT).topic == DEFAULT
 
 

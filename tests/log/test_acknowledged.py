@@ -15,8 +15,9 @@ from eventstream.errors import OutcomeUnknown
 from eventstream.events import Receipt
 from eventstream.gateway.admission import Admission
 from eventstream.gateway.counters import GatewayCounters
-from eventstream.gateway.formats import Format
-from eventstream.gateway.publishing import Publishing
+from eventstream.gateway.formats.json_event import JSON
+from eventstream.gateway.formats.ndjson import NDJSON
+from eventstream.gateway.publishing.core import Publishing
 from eventstream.gateway.routes import Route
 from eventstream.log.bulk import BulkProducer
 from eventstream.log.producer import Producer
@@ -83,7 +84,7 @@ def test_a_worker_does_not_take_it_for_written():
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("form", [Format.JSON, Format.NDJSON])
+@pytest.mark.parametrize("form", [JSON, NDJSON])
 def test_the_gateway_answers_that_it_does_not_know(form):
     answers = []
 
@@ -96,8 +97,8 @@ def test_the_gateway_answers_that_it_does_not_know(form):
             self.known = {"orders": 1}
 
     counters, deaf = GatewayCounters(), Deaf()
-    publishing = Publishing(deaf, Topics(), Admission(10, 1000), counters)
-    publishing.publish(Route("orders", None, form), b'{"id": 1}', Responder())
+    publishing = Publishing(deaf, Topics(), Admission(10, 1000), counters, 1000)
+    publishing.publish(Route("orders", form), b'{"id": 1}', Responder())
     deaf.answer()
     (answer,) = answers
     assert b"outcome-unknown" in answer.body

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from eventstream.gateway import problems
+from eventstream.gateway.problems import CONTENT_TYPE, Problem
 
 if TYPE_CHECKING:
-    from eventstream.gateway.problems import Problem
+    from eventstream.gateway.formats.contract import Outcome
 
 JSON = b"application/json"
 Fields = tuple[tuple[bytes, bytes], ...]
@@ -31,7 +31,22 @@ class Answer(NamedTuple):
 
 
 JSON_FIELDS: Fields = ((b"content-type", JSON),)
-_PROBLEM_FIELDS: Fields = ((b"content-type", problems.CONTENT_TYPE),)
+QUEUED_FIELDS: Fields = (*JSON_FIELDS, (b"preference-applied", b"respond-async"))
+_QUEUED = -1
+_PROBLEM_FIELDS: Fields = ((b"content-type", CONTENT_TYPE),)
+
+
+Ranges = dict[int, list[int]]
+"""By partition: how many events are acknowledged there, their first and their last offset."""
+
+
+def outcome_answer(topic: str, outcome: Outcome) -> Answer:
+    """Answer for one event."""
+    if isinstance(outcome, Problem):
+        return problem_answer(outcome)
+    if outcome.partition == _QUEUED:
+        return Answer(202, QUEUED_FIELDS, _queued(topic=topic))
+    return receipt_answer(topic, outcome.partition, outcome.offset)
 
 
 def receipt_answer(topic: str, partition: int, offset: int) -> Answer:
@@ -48,14 +63,18 @@ def problem_answer(problem: Problem) -> Answer:
     return Answer(problem.status, _fields(problem), problem.body())
 
 
-def lines_answer(topic: str, ranges: dict[int, list[int]], failures: dict[int, Problem]) -> Answer:
+def lines_answer(topic: str, ranges: Ranges, failures: dict[int, Problem]) -> Answer:
     """Answer for every line of a request.
 
     Args:
         topic: Where the events went.
-        ranges: By partition: how many events are acknowledged, their first and last offset.
+        ranges: What is acknowledged; partition -1 stands for what is only queued.
         failures: What happened to the other lines, by line number.
     """
+    lines = [{"line": number, **failures[number].members()} for number in sorted(failures)]
+    if _QUEUED in ranges:
+        told = {"failed": len(failures), "failures": lines} if failures else {}
+        return Answer(202, QUEUED_FIELDS, _queued(topic=topic, accepted=ranges[_QUEUED][0], **told))
     content = {
         "topic": topic,
         "published": sum(count for count, _, _ in ranges.values()),
@@ -66,7 +85,6 @@ def lines_answer(topic: str, ranges: dict[int, list[int]], failures: dict[int, P
     }
     if not failures:
         return Answer(200, JSON_FIELDS, msgspec.json.encode(content))
-    lines = [{"line": number, **failures[number].members()} for number in sorted(failures)]
     if ranges:
         content |= {"failed": len(failures), "failures": lines}
         return Answer(HTTPStatus.MULTI_STATUS, JSON_FIELDS, msgspec.json.encode(content))
@@ -81,6 +99,12 @@ def lines_answer(topic: str, ranges: dict[int, list[int]], failures: dict[int, P
 
 
 def _fields(problem: Problem) -> Fields:
-    if problem.retry_after_s:
-        return (*_PROBLEM_FIELDS, (b"retry-after", b"%d" % problem.retry_after_s))
-    return _PROBLEM_FIELDS
+    if not (problem.retry_after_s or problem.fields):
+        return _PROBLEM_FIELDS
+    retry = ((b"retry-after", b"%d" % problem.retry_after_s),) if problem.retry_after_s else ()
+    return (*_PROBLEM_FIELDS, *retry, *problem.fields)
+
+
+def _queued(**members: Any) -> bytes:
+    """Say that events are in the producer's queue, and that no more will be said of them."""
+    return msgspec.json.encode({**members, "durability": "accepted"})

@@ -10,10 +10,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route as At
 
 from eventstream.errors import EventstreamError
 from eventstream.gateway.answers import Answer, problem_answer
+from eventstream.gateway.formats.raw import RAW
 from eventstream.gateway.problems import (
     TOO_SLOW,
     Problem,
@@ -21,7 +22,7 @@ from eventstream.gateway.problems import (
     body_too_large,
     problem_of,
 )
-from eventstream.gateway.routes import route
+from eventstream.gateway.routes import Route
 from eventstream.observe.exposition import CONTENT_TYPE as METRICS_CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ def make_app(gateway: GatewayProcess, lifespan: Lifespan[Starlette]) -> Starlett
     publish = PublishEndpoint(gateway)
     return Starlette(
         routes=[
-            Route("/publish", publish, methods=["POST"]),
-            Route("/publish/{topic}", publish, methods=["POST"]),
-            Route("/healthz", healthz),
-            Route("/readyz", Readiness(gateway)),
-            Route("/metrics", Metrics(gateway.render_metrics)),
+            At("/publish", publish, methods=["POST"]),
+            At("/publish/{topic}", publish, methods=["POST"]),
+            At("/healthz", healthz),
+            At("/readyz", Readiness(gateway)),
+            At("/metrics", Metrics(gateway.render_metrics)),
         ],
         exception_handlers={HTTPException: no_such_route},
         lifespan=lifespan,
@@ -71,27 +72,22 @@ class PublishEndpoint:
 
     async def _answer(self, request: Request) -> tuple[Answer, bool]:
         gateway = self._gateway
-        reply = Reply()
+        scope, reply = request.scope, Reply()
+        route = gateway.targets.read(scope["raw_path"], scope["query_string"], scope["headers"])
+        assert route is not None  # noqa: S101 - starlette's routes are among the targets
         try:
             async with asyncio.timeout(gateway.settings.request_timeout_s):
                 body = await _body(request, gateway.settings.max_body_bytes)
         except Rejected as rejected:
-            gateway.publishing.refuse(rejected.problem, reply)
+            gateway.publishing.refuse(rejected.problem, RAW, reply)
             return await reply.answered, True
         except TimeoutError:
-            gateway.publishing.refuse(TOO_SLOW, reply)
+            gateway.publishing.refuse(TOO_SLOW, RAW, reply)
             return await reply.answered, True
-        try:
-            where = route(
-                request.scope["raw_path"],
-                request.scope["query_string"],
-                request.scope["headers"],
-                gateway.settings.default_topic,
-            )
-        except Rejected as rejected:
-            gateway.publishing.refuse(rejected.problem, reply)
+        if isinstance(route, Route):
+            gateway.publishing.publish(route, body, reply)
         else:
-            gateway.publishing.publish(where, body, reply)
+            gateway.publishing.refuse(route.problem, route.format, reply)
         return await reply.answered, False
 
 

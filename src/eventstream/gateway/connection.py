@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from eventstream.gateway.formats.raw import RAW
 from eventstream.gateway.problems import TOO_SLOW, body_too_large, head_too_large
 from eventstream.gateway.routes import Route
 
@@ -154,7 +155,7 @@ class Connection(asyncio.Protocol):
         if isinstance(route, Route):
             self._lane.publishing.publish(route, body, exchange)
         else:
-            self._lane.publishing.refuse(route, exchange)
+            self._lane.publishing.refuse(route.problem, route.format, exchange)
         if not head.keep_alive:
             self._stopping = True
             self._pause()
@@ -166,7 +167,7 @@ class Connection(asyncio.Protocol):
         exchange = Exchange(self, keep_alive=False)
         self._exchanges.append(exchange)
         self._discarding = True
-        self._lane.publishing.refuse(problem, exchange)
+        self._lane.publishing.refuse(problem, RAW, exchange)
 
     # Answers out
 

@@ -13,11 +13,10 @@ from typing import Any, cast
 import httptools
 import msgspec
 
-from eventstream.gateway.problems import Problem, Rejected
-from eventstream.gateway.routes import PUBLISH, Route, route
+from eventstream.gateway.routes import Refused, Route
+from eventstream.gateway.targets.reading import FIRST_BYTES, Targets
 
-_FIRST_BYTES = b"POST " + PUBLISH
-_NOT_HERE = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
+_NOT_HERE = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"origin"})
 _REMEMBERED = 1024
 _KEY_FIELDS = (b"\r\nEvent-Key: ", b"\r\nevent-key: ")
 _PLAIN_KEY = re.compile(rb"[!-~]+").fullmatch
@@ -33,7 +32,7 @@ class Head(msgspec.Struct, frozen=True, gc=False):
         keep_alive: Whether the client wants the connection kept.
     """
 
-    route: Route | Problem
+    route: Route | Refused
     size: int
     content_length: int
     keep_alive: bool
@@ -43,11 +42,11 @@ class Heads:
     """Reads request heads.
 
     Args:
-        default_topic: The topic of `POST /publish`.
+        targets: Reads what a head says of its events.
     """
 
-    def __init__(self, default_topic: str) -> None:
-        self._default_topic = default_topic
+    def __init__(self, targets: Targets) -> None:
+        self._read_target = targets.read
         self._known: dict[bytes, Head] = {}
         self._around_key: dict[bytes, Head] = {}
 
@@ -76,7 +75,7 @@ class Heads:
         return head
 
     def _parse(self, text: bytes) -> Head | None:
-        if not text.startswith(_FIRST_BYTES):
+        if not text.startswith(FIRST_BYTES):
             return None
         request = _Request()
         parser: Any = httptools.HttpRequestParser(request)
@@ -85,28 +84,18 @@ class Heads:
             target: Any = httptools.parse_url(request.target)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return None
-        path = target.path
-        beyond = path[len(PUBLISH) :]
         if (
             not request.complete
             or parser.get_http_version() != "1.1"
             or target.host is not None
-            or not (beyond == b"" or (beyond.startswith(b"/") and b"/" not in beyond[1:]))
+            or not _NOT_HERE.isdisjoint(name for name, _ in request.headers)
         ):
             return None
-        length = 0
-        for name, value in request.headers:
-            if name in _NOT_HERE:
-                return None
-            if name == b"content-length":
-                length = int(value)
-        try:
-            where: Route | Problem = route(
-                path, target.query or b"", request.headers, self._default_topic
-            )
-        except Rejected as rejected:
-            where = rejected.problem
-        return Head(where, len(text), length, parser.should_keep_alive())
+        route = self._read_target(target.path, target.query or b"", request.headers)
+        if route is None:
+            return None
+        length = int(dict(request.headers).get(b"content-length", 0))
+        return Head(route, len(text), length, parser.should_keep_alive())
 
 
 def _remember(heads: dict[bytes, Head], text: bytes, head: Head) -> None:
@@ -116,8 +105,7 @@ def _remember(heads: dict[bytes, Head], text: bytes, head: Head) -> None:
 
 
 def _with_key(head: Head, key: bytes, size: int) -> Head:
-    like = cast("Route", head.route)
-    route = Route(like.topic, key, like.format)
+    route = msgspec.structs.replace(cast("Route", head.route), key=key)
     return Head(route, size, head.content_length, head.keep_alive)
 
 

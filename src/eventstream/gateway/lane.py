@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
     from eventstream.gateway.connection import Connection
-    from eventstream.gateway.publishing import Publishing
+    from eventstream.gateway.publishing.core import Publishing
+    from eventstream.gateway.targets.reading import Targets
     from eventstream.settings import GatewaySettings
 
 TICK_S = 0.5
@@ -30,13 +31,14 @@ class FastLane:
     Args:
         settings: The gateway's settings.
         publishing: Publishes what requests carry.
+        targets: Reads what a request's head says of its events.
     """
 
-    def __init__(self, settings: GatewaySettings, publishing: Publishing) -> None:
+    def __init__(self, settings: GatewaySettings, publishing: Publishing, targets: Targets) -> None:
         self.publishing = publishing
         self.max_head_bytes = settings.max_head_bytes
         self.max_body_bytes = settings.max_body_bytes
-        self.heads = Heads(settings.default_topic)
+        self.heads = Heads(targets)
         self.connections: set[Connection] = set()
         self.now_s = 0.0
         self.stopping = False

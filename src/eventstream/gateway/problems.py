@@ -41,12 +41,14 @@ class Problem(NamedTuple):
         name: The last part of the problem's type, `urn:eventstream:problem:<name>`.
         detail: One sentence: what happened, to which thing, what to do.
         retry_after_s: When to come back, in seconds; 0 says nothing about it.
+        fields: Further header fields of the answer, names in lower case.
     """
 
     status: int
     name: str
     detail: str
     retry_after_s: int = 0
+    fields: tuple[tuple[bytes, bytes], ...] = ()
 
     def members(self, **more: Any) -> dict[str, Any]:
         """List the members of the problem object (RFC 9457, section 3.1) and `more` after them."""
@@ -100,4 +102,32 @@ def body_too_large(size: int, limit: int) -> Problem:
         "body-too-large",
         f"The body has {size} bytes, and {limit} is the most a request can have here;"
         " send it in parts.",
+    )
+
+
+def inflates_too_large(limit: int) -> Problem:
+    """Refuse a compressed body for what would come out of it."""
+    return Problem(
+        413,
+        "body-too-large",
+        f"The body inflates to more than {limit} bytes, the most a request can have here; send it"
+        " in parts.",
+    )
+
+
+def unknown_partition(topic: str, partition: int) -> Problem:
+    """Refuse a record for a partition that its topic does not have."""
+    return Problem(
+        404,
+        "unknown-partition",
+        f"Topic {topic!r} has no partition {partition}; ask for its partitions.",
+    )
+
+
+def record_too_large(size: int, limit: int) -> Problem:
+    """Refuse one record for its size."""
+    return Problem(
+        413,
+        "record-too-large",
+        f"The event has {size} bytes with its key, and {limit} is the most a record can have here.",
     )

@@ -11,7 +11,8 @@ import structlog
 from eventstream.gateway.admission import Admission
 from eventstream.gateway.counters import GatewayCounters
 from eventstream.gateway.lane import FastLane
-from eventstream.gateway.publishing import Publishing
+from eventstream.gateway.publishing.core import Publishing
+from eventstream.gateway.targets.reading import Targets
 from eventstream.log.producer import Producer
 from eventstream.log.topics import TopicDirectory
 from eventstream.observe.exposition import WRITE_INTERVAL_S, ProcessSamples
@@ -60,6 +61,7 @@ class GatewayProcess:
         self._kafka = kafka
         self._sending = sending
         self._home = home
+        self.targets = Targets(settings.default_topic)
         self._counters = GatewayCounters()
         self._admission = Admission(settings.max_in_flight, settings.max_in_flight_bytes)
         self._samples: ProcessSamples
@@ -81,8 +83,14 @@ class GatewayProcess:
         )
         self.topics = TopicDirectory(self.producer)
         self.topics.start()
-        self.publishing = Publishing(self.producer, self.topics, self._admission, self._counters)
-        lane = FastLane(self.settings, self.publishing)
+        self.publishing = Publishing(
+            self.producer,
+            self.topics,
+            self._admission,
+            self._counters,
+            self.settings.max_body_bytes,
+        )
+        lane = FastLane(self.settings, self.publishing, self.targets)
         self._samples = ProcessSamples(self._home.home / "metrics", self._collect)
         writing = loop.create_task(self._write_samples())
         try:

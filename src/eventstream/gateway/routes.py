@@ -1,119 +1,59 @@
-"""What a publish request's target and headers say, apart from its body; pure."""
+"""What the head of a publish request says; pure."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
-
 import msgspec
 
-from eventstream.gateway.formats import Format, format_of
-from eventstream.gateway.problems import Problem, Rejected
+from eventstream.events import Headers
+from eventstream.gateway.formats.contract import Format
+from eventstream.gateway.formats.pointer import Pointer
+from eventstream.gateway.problems import Problem
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
-PUBLISH = b"/publish"
-_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+class Special(msgspec.Struct, frozen=True, gc=False):
+    """What few requests ask for.
+
+    Attributes:
+        encoding: How the body is compressed (RFC 9110, section 8.4); empty: it is not.
+        respond_async: The client does not wait for the acknowledgement (RFC 7240, section 4.1).
+        key_from: Where in each event its key stands.
+        timestamp_from: Where in each event its time stands.
+        idempotency_key: The Idempotency-Key header's value as it came; empty: there is none.
+    """
+
+    encoding: bytes = b""
+    respond_async: bool = False
+    key_from: Pointer | None = None
+    timestamp_from: Pointer | None = None
+    idempotency_key: bytes = b""
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
-    """Where and how a request's events go."""
+    """Where a request's events go, and how.
+
+    Attributes:
+        topic: The topic of all of them.
+        format: How the body carries them.
+        key: The key of all of them, or `None`.
+        headers: Record headers of all of them.
+        partition: The partition of all of them; -1 lets the key decide.
+        timestamp_ms: The time of all of them, milliseconds since the epoch; 0 is now.
+        credential: The Authorization header's value, or the X-Api-Key header's; empty: neither.
+        special: What few requests ask for, or `None`.
+    """
 
     topic: str
-    key: bytes | None
     format: Format
+    key: bytes | None = None
+    headers: Headers = ()
+    partition: int = -1
+    timestamp_ms: int = 0
+    credential: bytes = b""
+    special: Special | None = None
 
 
-def route(
-    path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]], default_topic: str
-) -> Route:
-    """Read a publish request's target and headers.
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """A request whose head is enough to refuse it, and the format its client expects."""
 
-    Args:
-        path: The request target's path, still percent-encoded; `/publish` or `/publish/{topic}`.
-        query: The query without its question mark, still percent-encoded.
-        headers: Names in lower case, and values.
-        default_topic: The topic of `/publish`.
-
-    Raises:
-        Rejected: The topic's name or the key is not acceptable.
-    """
-    content_type = b""
-    keys: set[bytes] = set()
-    for name, value in headers:
-        if name == b"content-type":
-            content_type = value
-        elif name == b"event-key":
-            keys.add(value)
-    if query:
-        keys |= _keys_in(query)
-    return Route(_topic(path, default_topic), _key(keys), format_of(content_type))
-
-
-def _topic(path: bytes, default_topic: str) -> str:
-    if len(path) <= len(PUBLISH) + 1:
-        return default_topic
-    topic = unquote_to_bytes(path[len(PUBLISH) + 1 :]).decode("utf-8", "replace")
-    if not _TOPIC.fullmatch(topic) or topic in {".", ".."}:
-        raise Rejected(
-            Problem(
-                400,
-                "invalid-topic",
-                f"{topic[:260]!r} cannot be a topic's name: it is 1 to 249 letters, digits, dots,"
-                " underscores or hyphens.",
-            )
-        )
-    if topic.startswith("__"):
-        raise Rejected(
-            Problem(
-                403,
-                "internal-topic",
-                f"Topic {topic!r} is internal to Kafka; publish to a topic of your own.",
-            )
-        )
-    return topic
-
-
-def _keys_in(query: bytes) -> set[bytes]:
-    keys = set()
-    for pair in query.split(b"&"):
-        name, _, value = pair.partition(b"=")
-        if name == b"key":
-            if _PERCENT.search(value):
-                raise Rejected(
-                    Problem(
-                        400,
-                        "invalid-key",
-                        "The key in the query has a % without two hexadecimal digits after it;"
-                        " percent-encode it.",
-                    )
-                )
-            keys.add(unquote_to_bytes(value.replace(b"+", b" ")))
-    return keys
-
-
-def _key(keys: set[bytes]) -> bytes | None:
-    if not keys:
-        return None
-    if len(keys) > 1:
-        raise Rejected(
-            Problem(
-                400,
-                "invalid-key",
-                "The request names more than one key; give one, in the Event-Key header or as"
-                " ?key=.",
-            )
-        )
-    key = keys.pop()
-    if not key:
-        raise Rejected(
-            Problem(
-                400,
-                "invalid-key",
-                "The key is empty; leave it out to publish without one.",
-            )
-        )
-    return key
+    problem: Problem
+    format: Format

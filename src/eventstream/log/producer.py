@@ -76,6 +76,9 @@ class Report(Protocol):
     def value(self) -> bytes | None:
         """The event's data."""
 
+    def timestamp(self) -> tuple[int, int]:
+        """What kind of time it has there, and the time in milliseconds since the epoch."""
+
 
 NO_OFFSET = KafkaError(KafkaError.DUPLICATE_SEQUENCE_NUMBER, "Kafka took the event for a duplicate")
 """What a report without an offset amounts to: the event may be in the log or not."""

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
+from eventstream.gateway.answers import problem_answer
+from eventstream.gateway.formats.fields import record_of
+from eventstream.gateway.formats.raw import One
 from eventstream.gateway.problems import Problem, Rejected
+
+if TYPE_CHECKING:
+    from eventstream.gateway.answers import Answer
+    from eventstream.gateway.routes import Route
 
 _validate = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -25,7 +34,7 @@ def check(text: bytes) -> str | None:
     return None
 
 
-def decode(body: bytes) -> bytes:
+def value_of(body: bytes) -> bytes:
     """Take the value out of the body.
 
     Raises:
@@ -33,11 +42,27 @@ def decode(body: bytes) -> bytes:
     """
     reason = check(body)
     if reason is not None:
-        raise Rejected(
-            Problem(
-                400,
-                "invalid-json",
-                f"The body is not JSON: {reason}.",
-            )
-        )
+        raise Rejected(Problem(400, "invalid-json", f"The body is not JSON: {reason}."))
     return body
+
+
+class JsonEvent:
+    """Takes a body of JSON as one event's value."""
+
+    def decode(self, route: Route, body: bytes) -> One:
+        """Take the body, and what the request says is to be read out of it.
+
+        Raises:
+            Rejected: The body is not JSON, or lacks what the key or the time is to be made of.
+        """
+        record = record_of(route, value_of(body))
+        if isinstance(record, Problem):
+            raise Rejected(record)
+        return One(route.topic, record)
+
+    def refuse(self, problem: Problem) -> Answer:
+        """Answer with problem details."""
+        return problem_answer(problem)
+
+
+JSON = JsonEvent()
