@@ -1,12 +1,14 @@
 """One suite for both lanes: what they answer, and that nobody can tell them apart."""
 
+import gzip
 import json
 import re
 
 import pytest
+from backports import zstd
 from http_bytes import Client, body, exchange, request, status
 
-from records import read_log
+from records import read_log, read_records
 
 MISSING = "no-such-topic"
 
@@ -43,6 +45,42 @@ REQUESTS = {
     "two keys": request("/publish/{topic}?key=a", b"1", Event_Key="b"),
     "empty key": request("/publish/{topic}?key=", b"1"),
     "bad percent in key": request("/publish/{topic}?key=%zz", b"1"),
+    "key from each event": request("/publish/{topic}?key-from=/id", b'{"id": 7}'),
+    "key from each line": request(
+        "/publish/{topic}?key-from=/id", b'{"id":"a"}\n{}\n\n{"id":2}\n', "application/x-ndjson"
+    ),
+    "no key in the event": request("/publish/{topic}?key-from=/id", b'{"id": null}'),
+    "bad pointer": request("/publish/{topic}?key-from=id", b"{}"),
+    "key from raw bytes": request("/publish/{topic}?key-from=/id", b"{}", "text/plain"),
+    "headers": request(
+        "/publish/{topic}",
+        b"1",
+        Event_Header_Tenant="acme",
+        Event_Timestamp="2026-01-31T12:00:00Z",
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        tracestate="vendor=1",
+    ),
+    "time from the event": request("/publish/{topic}?timestamp-from=/at", b'{"at": 1700000000000}'),
+    "no time in the event": request("/publish/{topic}?timestamp-from=/at", b'{"at": "today"}'),
+    "bad time": request("/publish/{topic}", b"1", Event_Timestamp="today"),
+    "respond async": request("/publish/{topic}", b"1", Prefer="respond-async, wait=10"),
+    "lines respond async": request(
+        "/publish/{topic}", b"1\n[\n2", "application/x-ndjson", Prefer="respond-async"
+    ),
+    "gzip": request("/publish/{topic}", gzip.compress(b"[1]"), Content_Encoding="gzip"),
+    "gzip lines": request(
+        "/publish/{topic}",
+        gzip.compress(b"1\n2"),
+        "application/x-ndjson",
+        Content_Encoding="x-gzip",
+    ),
+    "zstd": request("/publish/{topic}", zstd.compress(b"[1]"), Content_Encoding="zstd"),
+    "gzip bomb": request(
+        "/publish/{topic}", gzip.compress(b" " * 9_000_000), Content_Encoding="gzip"
+    ),
+    "not gzip": request("/publish/{topic}", b"[1]", Content_Encoding="gzip"),
+    "brotli": request("/publish/{topic}", b"[1]", Content_Encoding="br"),
+    "two credentials": request("/publish/{topic}", b"1", Authorization="Bearer a", X_Api_Key="b"),
     "connection close": request("/publish/{topic}", b"1", Connection="close"),
     "get": request("/publish/{topic}", method="GET", content_type=None),
     "elsewhere": request("/nothing", b"1"),
@@ -95,6 +133,15 @@ def test_the_original_call_works(gateway, kafka):
         ("bad percent in key", 400, "invalid-key"),
         ("ndjson empty", 400, "no-events"),
         ("ndjson all bad", 400, "invalid-json"),
+        ("no key in the event", 422, "no-key"),
+        ("bad pointer", 400, "invalid-key-from"),
+        ("key from raw bytes", 400, "invalid-key-from"),
+        ("no time in the event", 422, "no-timestamp"),
+        ("bad time", 400, "invalid-timestamp"),
+        ("gzip bomb", 413, "body-too-large"),
+        ("not gzip", 400, "invalid-encoding"),
+        ("brotli", 415, "unsupported-encoding"),
+        ("two credentials", 400, "invalid-credential"),
         ("get", 405, "method-not-allowed"),
         ("elsewhere", 404, "no-such-route"),
     ],
@@ -122,6 +169,45 @@ def test_what_was_published_is_in_the_log_as_it_was_sent(gateway, kafka, topic):
         (None, b"\x00\xff"),
         (None, b""),
     ]
+
+
+def test_what_a_request_says_of_its_events_is_on_the_record(gateway, kafka, topic):
+    names = ("key from each event", "key from each line", "headers", "time from the event")
+    for name in names:
+        answer = exchange(gateway.address, REQUESTS[name].replace(b"{topic}", topic.encode()))
+        assert status(answer) == (207 if name == "key from each line" else 200)
+    one, line_1, line_4, full, timed = read_records(kafka, topic)
+    assert [record.key() for record in (one, line_1, line_4)] == [b"7", b"a", b"2"]
+    assert full.headers() == [
+        ("tenant", b"acme"),
+        ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ("tracestate", b"vendor=1"),
+    ]
+    assert full.timestamp()[1] == 1769860800000
+    assert timed.timestamp()[1] == 1700000000000
+
+
+def test_compressed_bodies_are_published_inflated(gateway, kafka, topic):
+    for name in ("gzip", "gzip lines", "zstd"):
+        answer = exchange(gateway.address, REQUESTS[name].replace(b"{topic}", topic.encode()))
+        assert status(answer) == 200
+    assert [value for _, value in read_log(kafka, topic)] == [b"[1]", b"1", b"2", b"[1]"]
+
+
+def test_who_does_not_wait_is_told_that_nothing_is_acknowledged_yet(gateway, kafka, topic):
+    with Client(gateway.address) as client:
+        client.send(REQUESTS["respond async"].replace(b"{topic}", topic.encode()))
+        one = client.answer()
+        client.send(REQUESTS["lines respond async"].replace(b"{topic}", topic.encode()))
+        lines = client.answer()
+        client.send(request(f"/publish/{topic}", b"3"))
+        client.answer()
+    assert (status(one), status(lines)) == (202, 202)
+    assert b"preference-applied: respond-async\r\n" in one
+    assert json.loads(body(one)) == {"topic": topic, "durability": "accepted"}
+    told = json.loads(body(lines))
+    assert (told["accepted"], told["failed"], told["failures"][0]["line"]) == (2, 1, 2)
+    assert [value for _, value in read_log(kafka, topic)] == [b"1", b"1", b"2", b"3"]
 
 
 def test_each_line_is_answered_for(gateway, kafka, topic):

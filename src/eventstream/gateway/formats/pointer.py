@@ -40,7 +40,13 @@ def find(pointer: Pointer, document: bytes) -> bytes | None:
         pointer: Which value.
         document: A valid JSON text.
     """
-    here = document.strip()
+    try:
+        return _walk(pointer, document.strip())
+    except msgspec.DecodeError:  # an escape beyond Unicode: JSON allows it, a name cannot be it
+        return None
+
+
+def _walk(pointer: Pointer, here: bytes) -> bytes | None:
     for token in pointer:
         inner: msgspec.Raw | None = None
         if here.startswith(b"{"):
@@ -64,6 +70,6 @@ def scalar(text: bytes) -> bytes | None:
     if text.startswith(b'"'):
         try:
             return _text(text).encode()
-        except UnicodeEncodeError:
+        except msgspec.DecodeError:
             return None
     return None if text.startswith((b"{", b"[", b"n")) else text
