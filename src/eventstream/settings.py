@@ -246,6 +246,12 @@ class GatewaySettings(_Checked):
         minimum=1024,
         maximum=1_000_000,
     )
+    max_connections: int = option(
+        10_000,
+        "Connections that one process keeps open; a further one is answered 503 and closed.",
+        minimum=1,
+        maximum=1_000_000,
+    )
     max_in_flight: int = option(
         100_000,
         "Events waiting for Kafka's acknowledgement in one process; beyond it the gateway answers"

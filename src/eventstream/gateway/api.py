@@ -75,6 +75,10 @@ class PublishEndpoint:
         scope, reply = request.scope, Reply()
         route = gateway.targets.read(scope["raw_path"], scope["query_string"], scope["headers"])
         assert route is not None  # noqa: S101 - starlette's routes are among the targets
+        refused = gateway.publishing.refusal(route)
+        if refused is not None:
+            gateway.publishing.refuse(refused.problem, refused.format, reply)
+            return await reply.answered, not await _is_whole(request)
         try:
             async with asyncio.timeout(gateway.settings.request_timeout_s):
                 body = await _body(request, gateway.settings.max_body_bytes)
@@ -84,11 +88,14 @@ class PublishEndpoint:
         except TimeoutError:
             gateway.publishing.refuse(TOO_SLOW, RAW, reply)
             return await reply.answered, True
-        if isinstance(route, Route):
-            gateway.publishing.publish(route, body, reply)
-        else:
-            gateway.publishing.refuse(route.problem, route.format, reply)
+        assert isinstance(route, Route)  # noqa: S101 - one that is refused ended above
+        gateway.publishing.publish(route, body, reply)
         return await reply.answered, False
+
+
+async def _is_whole(request: Request) -> bool:
+    """Whether a request's body is there without asking for it (RFC 9110, section 10.1.1)."""
+    return "expect" not in request.headers and not (await request.receive()).get("more_body")
 
 
 async def _body(request: Request, limit: int) -> bytes:

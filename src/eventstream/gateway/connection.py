@@ -15,23 +15,28 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from eventstream.gateway.formats.raw import RAW
-from eventstream.gateway.problems import TOO_SLOW, body_too_large, head_too_large
+from eventstream.gateway.lane import LAST_CALL_S
+from eventstream.gateway.problems import (
+    TOO_SLOW,
+    body_too_large,
+    head_too_large,
+    too_many_connections,
+)
 from eventstream.gateway.routes import Route
+from eventstream.gateway.slow_lane import SlowLane
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
     from eventstream.gateway.answers import Answer
+    from eventstream.gateway.formats.contract import Format
     from eventstream.gateway.heads import Head
     from eventstream.gateway.lane import FastLane
     from eventstream.gateway.problems import Problem
 
 MAX_PIPELINED = 128
-LAST_CALL_S = 0.2
 _END = b"\r\n\r\n"
 
 
@@ -45,7 +50,7 @@ class Connection(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self._make_slow_lane = partial(HttpToolsProtocol, config, server_state, app_state, _loop)
+        self._make_slow_lane = partial(SlowLane, config, server_state, app_state, _loop)
         self._lane: FastLane = app_state["fast_lane"]
         self._server_state = server_state
         self._transport: asyncio.Transport
@@ -60,6 +65,9 @@ class Connection(asyncio.Protocol):
         self._foreign = False
         self._stopping = False
         self._since_s = 0.0
+        self._unread_since_s: float | None = None
+        self._receiving = 0
+        self._resumed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: uvicorn calls it for each new connection."""
@@ -67,12 +75,15 @@ class Connection(asyncio.Protocol):
         self._server_state.connections.add(self)  # type: ignore[arg-type]
         self._lane.join(self, self._server_state)
         self._since_s = self._lane.now_s
-        if self._lane.stopping:
+        if len(self._server_state.connections) > self._lane.max_connections:
+            self._refuse_rest(too_many_connections(self._lane.max_connections))
+        elif self._lane.stopping:
             self.shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """End: answers that still come find nobody; their events are published all the same."""
         self._leave()
+        self._received()
         self._exchanges.clear()
         self._transport.close()
 
@@ -94,7 +105,9 @@ class Connection(asyncio.Protocol):
             data = b"".join(self._chunks)
             self._chunks.clear()
             self._missing = 0
-        elif self._buffer:
+            self._received()
+        self._resumed = bool(self._buffer)
+        if self._resumed:
             data = self._buffer + data
             self._buffer = b""
         self._read(data)
@@ -129,7 +142,8 @@ class Connection(asyncio.Protocol):
         if end < len(_END):
             if len(data) - start > lane.max_head_bytes:
                 self._refuse_rest(head_too_large(lane.max_head_bytes))
-            self._since_s = lane.now_s
+            if start or not self._resumed:
+                self._since_s = lane.now_s
             return None
         if end - start > lane.max_head_bytes:
             self._refuse_rest(head_too_large(lane.max_head_bytes))
@@ -143,10 +157,23 @@ class Connection(asyncio.Protocol):
         return head
 
     def _await_body(self, head: Head, part: bytes, missing: int) -> None:
-        self._since_s = self._lane.now_s
+        """Take the rest of a body as it comes, unless the request can be refused at once."""
+        lane = self._lane
+        refused = lane.publishing.refusal(head.route)
+        if refused is not None:
+            self._refuse_rest(refused.problem, refused.format)
+            return
+        self._since_s = lane.now_s
         self._head = head
         self._chunks = [part]
         self._missing = missing
+        self._receiving = head.content_length
+        lane.publishing.admission.enter(0, self._receiving)
+
+    def _received(self) -> None:
+        """Count a body out that was waited for: it is whole, or its client is gone."""
+        self._lane.publishing.admission.leave(0, self._receiving)
+        self._receiving = 0
 
     def _take(self, head: Head, body: bytes) -> None:
         exchange = Exchange(self, keep_alive=head.keep_alive)
@@ -162,12 +189,12 @@ class Connection(asyncio.Protocol):
         elif len(self._exchanges) >= MAX_PIPELINED:
             self._pause()
 
-    def _refuse_rest(self, problem: Problem) -> None:
+    def _refuse_rest(self, problem: Problem, format_: Format = RAW) -> None:
         """Answer a request before it is read, and take no more of this connection."""
         exchange = Exchange(self, keep_alive=False)
         self._exchanges.append(exchange)
         self._discarding = True
-        self._lane.publishing.refuse(problem, RAW, exchange)
+        self._lane.publishing.refuse(problem, format_, exchange)
 
     # Answers out
 
@@ -190,10 +217,9 @@ class Connection(asyncio.Protocol):
             self._go_on()
 
     def _close(self) -> None:
-        """Close; a client that is still sending gets a moment to read its answer first."""
         self._exchanges.clear()
         if self._discarding:
-            asyncio.get_running_loop().call_later(LAST_CALL_S, self._transport.close)
+            self._lane.close_soon(self._transport)
         else:
             self._transport.close()
 
@@ -224,11 +250,13 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Read no more from a client that does not read its answers."""
         self._writable = False
+        self._unread_since_s = self._lane.now_s
         self._pause()
 
     def resume_writing(self) -> None:
         """Read on."""
         self._writable = True
+        self._unread_since_s = None
         self._go_on()
 
     def _pause(self) -> None:
@@ -237,8 +265,10 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def check_time(self, *, idle_before_s: float, slow_before_s: float) -> None:
-        """Close the connection if it was idle, or a request of it incomplete, for too long."""
-        if self._exchanges or self._foreign or self._discarding:
+        """Close the connection if it was idle, or a request or answer under way, for too long."""
+        if self._unread_since_s is not None and self._unread_since_s < slow_before_s:
+            self._transport.abort()
+        elif self._exchanges or self._foreign or self._discarding:
             return
         if self._buffer or self._missing:
             if self._since_s < slow_before_s:

@@ -1,9 +1,9 @@
-"""What the fast lane's connections of one process share."""
+"""What the connections of one process share."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -13,13 +13,20 @@ from eventstream.gateway.heads import Heads
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
-    from eventstream.gateway.connection import Connection
     from eventstream.gateway.publishing.core import Publishing
     from eventstream.gateway.targets.reading import Targets
     from eventstream.settings import GatewaySettings
 
 TICK_S = 0.5
+LAST_CALL_S = 0.2
 OK = 200
+
+
+class Timed(Protocol):
+    """A connection whose requests have to arrive in time."""
+
+    def check_time(self, *, idle_before_s: float, slow_before_s: float) -> None:
+        """Close the connection if it was idle, or a request of it incomplete, for too long."""
 
 
 class FastLane:
@@ -38,8 +45,9 @@ class FastLane:
         self.publishing = publishing
         self.max_head_bytes = settings.max_head_bytes
         self.max_body_bytes = settings.max_body_bytes
+        self.max_connections = settings.max_connections
         self.heads = Heads(targets)
-        self.connections: set[Connection] = set()
+        self.connections: set[Timed] = set()
         self.now_s = 0.0
         self.stopping = False
         self._keep_alive_s = settings.keep_alive_s
@@ -48,12 +56,16 @@ class FastLane:
         self._prefixes: dict[tuple[int, Fields], bytes] = {}
         self._receipt_prefix = b""
 
-    def join(self, connection: Connection, state: ServerState) -> None:
+    def join(self, connection: Timed, state: ServerState) -> None:
         """Take in a new connection; the first one starts the clock."""
         if self._server_state is None:
             self._server_state = state
             self._tick()
         self.connections.add(connection)
+
+    def close_soon(self, transport: asyncio.Transport) -> None:
+        """Close; a client that is still sending gets a moment to read its answer first."""
+        asyncio.get_running_loop().call_later(LAST_CALL_S, transport.close)
 
     def frame(self, answer: Answer, *, keep_alive: bool) -> bytes:
         """Write an answer as uvicorn would."""

@@ -86,6 +86,11 @@ TOO_SLOW = Problem(
 )
 
 
+MALFORMED = Problem(
+    400, "malformed-request", "The request is not HTTP/1.1 as RFC 9112 has it; nothing was taken."
+)
+
+
 def head_too_large(limit: int) -> Problem:
     """Refuse a head for its size."""
     return Problem(
@@ -112,6 +117,16 @@ def inflates_too_large(limit: int) -> Problem:
         "body-too-large",
         f"The body inflates to more than {limit} bytes, the most a request can have here; send it"
         " in parts.",
+    )
+
+
+def too_many_connections(limit: int) -> Problem:
+    """Refuse a connection."""
+    return Problem(
+        503,
+        "too-many-connections",
+        f"This process has {limit} connections open, the most it takes; try again.",
+        retry_after_s=1,
     )
 
 

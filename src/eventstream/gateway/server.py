@@ -18,6 +18,7 @@ import uvicorn
 from eventstream.gateway.api import make_app
 from eventstream.gateway.connection import Connection
 from eventstream.gateway.process import GatewayProcess
+from eventstream.gateway.slow_lane import SlowLane
 from eventstream.observe.logs import configure_logging
 from eventstream.settings import (
     GatewaySettings,
@@ -75,7 +76,7 @@ def _config(gateway: Gateway) -> uvicorn.Config:
     process = GatewayProcess(settings, gateway.kafka, gateway.sending, gateway.home)
     return uvicorn.Config(
         make_app(process, process.lifespan),
-        http=Connection if settings.fast_lane else "httptools",
+        http=Connection if settings.fast_lane else SlowLane,
         loop="uvloop",
         ws="none",
         lifespan="on",

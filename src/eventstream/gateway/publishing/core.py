@@ -13,6 +13,7 @@ from eventstream.gateway.publishing.batch import PublishBatch
 from eventstream.gateway.publishing.inflating import inflate
 from eventstream.gateway.publishing.lines import PublishLines
 from eventstream.gateway.publishing.one import PublishOne
+from eventstream.gateway.routes import Refused
 from eventstream.log.faults import translate
 
 if TYPE_CHECKING:
@@ -64,6 +65,13 @@ class Publishing:
             self._publish(route, body, responder)
         else:
             self._resolve(route, body, responder)
+
+    def refusal(self, route: Route | Refused) -> Refused | None:
+        """Say why a request is refused before its body has come, or `None`."""
+        if isinstance(route, Refused):
+            return route
+        problem = self.admission.refusal()
+        return None if problem is None else Refused(problem, route.format)
 
     def refuse(self, problem: Problem, format_: Format, responder: Responder) -> None:
         """Answer a request that carries no event to Kafka."""

@@ -1,0 +1,150 @@
+"""A connection whose requests go to the ASGI application: uvicorn's protocol, with our limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from eventstream.gateway.answers import problem_answer
+from eventstream.gateway.problems import MALFORMED, TOO_SLOW, head_too_large
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from uvicorn._types import ASGI3Application
+    from uvicorn.config import Config
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from uvicorn.server import ServerState
+
+    from eventstream.gateway.lane import FastLane
+    from eventstream.gateway.problems import Problem
+
+_LINE_BYTES = 4
+"""What a header line has beside its name and value: a colon, a blank and the line's end."""
+
+
+class SlowLane(HttpToolsProtocol):
+    """The protocol of connections that the fast lane hands over, or of all where it is off.
+
+    uvicorn bounds neither a head's size nor the time that a request may take to arrive; this does.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._lane: FastLane = app_state["fast_lane"]
+        self._refusal: Problem = MALFORMED
+        self._refused = False
+        self._running: RequestResponseCycle | None = None
+        self._in_head = False
+        self._in_request = False
+        self._head_bytes = 0
+        self._since_s = 0.0
+        self._unread_since_s: float | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin."""
+        super().connection_made(transport)
+        self._lane.join(self, self.server_state)
+        self._since_s = self._lane.now_s
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._lane.connections.discard(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes as they come."""
+        if self._refused:
+            return
+        if not self._in_head:
+            self._since_s = self._lane.now_s
+        elif self._head_bytes + len(data) > self._lane.max_head_bytes:
+            self._refuse(head_too_large(self._lane.max_head_bytes))
+            return
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+
+    # The parser's callbacks
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._in_head = self._in_request = True
+        self._head_bytes = 0
+        self._since_s = self._lane.now_s
+
+    def on_headers_complete(self) -> None:
+        """End a head."""
+        size = len(self.url) + sum(
+            len(name) + len(value) + _LINE_BYTES for name, value in self.headers
+        )
+        if size > self._lane.max_head_bytes:
+            self._refusal = head_too_large(self._lane.max_head_bytes)
+            raise ValueError(self._refusal.detail)
+        super().on_headers_complete()
+        self._in_head = False
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        super().on_message_complete()
+        self._in_request = False
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says more
+        """Answer what the parser refuses; uvicorn calls it."""
+        self._refuse(self._refusal)
+
+    # Limits
+
+    def pause_writing(self) -> None:
+        """Note that the client does not read its answers."""
+        self._unread_since_s = self._lane.now_s
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._unread_since_s = None
+        super().resume_writing()
+
+    def check_time(self, *, idle_before_s: float, slow_before_s: float) -> None:
+        """Close the connection if a request stopped arriving, or an answer being read."""
+        if self._unread_since_s is not None and self._unread_since_s < slow_before_s:
+            self.transport.abort()
+        elif self._in_request:
+            if self._since_s < slow_before_s and not (self._refused or self.flow.read_paused):
+                self._refuse(TOO_SLOW)
+        elif self._running is None and self._since_s < idle_before_s:
+            self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _refuse(self, problem: Problem) -> None:
+        """End the connection at a request that cannot be read to its end."""
+        self._refused = True
+        running = self._running
+        if running is None or running.response_complete:
+            self._answer(problem)
+        elif self._in_head or self.pipeline:
+            self.pipeline.clear()
+            running.keep_alive = False
+        else:
+            running.disconnected = True
+            running.message_event.set()
+            if running.response_started:
+                self.transport.close()
+            else:
+                self._answer(problem)
+
+    def _answer(self, problem: Problem) -> None:
+        self._lane.publishing.counters.answered(problem.status)
+        self.transport.write(self._lane.frame(problem_answer(problem), keep_alive=False))
+        self._lane.close_soon(self.transport)
