@@ -1,5 +1,6 @@
 """HTTP/1.1 by the byte, for tests that must see every byte."""
 
+import contextlib
 import re
 import socket
 
@@ -19,8 +20,12 @@ def request(target="/publish", body=b"", content_type="application/json", method
 class Client:
     """One connection."""
 
-    def __init__(self, address):
-        self._socket = socket.create_connection(address, TIMEOUT_S)
+    def __init__(self, address, timeout_s=TIMEOUT_S, *, small_buffers=False):
+        self._socket = socket.socket()
+        if small_buffers:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._socket.settimeout(timeout_s)
+        self._socket.connect(address)
         self._rest = b""
 
     def __enter__(self):
@@ -31,6 +36,16 @@ class Client:
 
     def send(self, data):
         self._socket.sendall(data)
+
+    def send_what_it_takes(self, data):
+        """Send bytes to a server that may answer and close before it has read them all."""
+        with contextlib.suppress(ConnectionError):
+            self._socket.sendall(data)
+
+    def send_forever(self, data):
+        """Send the same again and again, until the server is gone."""
+        while True:
+            self._socket.sendall(data)
 
     def shutdown(self):
         self._socket.shutdown(socket.SHUT_WR)

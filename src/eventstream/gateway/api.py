@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from starlette.routing import Route as At
 from eventstream.errors import EventstreamError
 from eventstream.gateway.answers import Answer, problem_answer
 from eventstream.gateway.formats.raw import RAW
+from eventstream.gateway.lane import LAST_CALL_S
 from eventstream.gateway.problems import (
     TOO_SLOW,
     Problem,
@@ -68,7 +70,10 @@ class PublishEndpoint:
         if close:
             fields.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": answer.status, "headers": fields})
-        await send({"type": "http.response.body", "body": answer.body})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": close})
+        if close:
+            await _discard(request)
+            await send({"type": "http.response.body"})
 
     async def _answer(self, request: Request) -> tuple[Answer, bool]:
         gateway = self._gateway
@@ -96,6 +101,14 @@ class PublishEndpoint:
 async def _is_whole(request: Request) -> bool:
     """Whether a request's body is there without asking for it (RFC 9110, section 10.1.1)."""
     return "expect" not in request.headers and not (await request.receive()).get("more_body")
+
+
+async def _discard(request: Request) -> None:
+    """Read what a refused client is still sending, for a moment: it may then read its answer."""
+    with contextlib.suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(LAST_CALL_S):
+            async for _ in request.stream():
+                pass
 
 
 async def _body(request: Request, limit: int) -> bytes:

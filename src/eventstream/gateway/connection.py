@@ -76,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._lane.join(self, self._server_state)
         self._since_s = self._lane.now_s
         if len(self._server_state.connections) > self._lane.max_connections:
+            self._leave()
             self._refuse_rest(too_many_connections(self._lane.max_connections))
         elif self._lane.stopping:
             self.shutdown()

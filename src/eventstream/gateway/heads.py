@@ -13,6 +13,7 @@ from typing import Any, cast
 import httptools
 import msgspec
 
+from eventstream.gateway.framing import refusal
 from eventstream.gateway.routes import Refused, Route
 from eventstream.gateway.targets.reading import FIRST_BYTES, Targets
 
@@ -89,6 +90,7 @@ class Heads:
             or parser.get_http_version() != "1.1"
             or target.host is not None
             or not _NOT_HERE.isdisjoint(name for name, _ in request.headers)
+            or refusal("1.1", request.target, request.headers) is not None
         ):
             return None
         route = self._read_target(target.path, target.query or b"", request.headers)

@@ -86,11 +86,6 @@ TOO_SLOW = Problem(
 )
 
 
-MALFORMED = Problem(
-    400, "malformed-request", "The request is not HTTP/1.1 as RFC 9112 has it; nothing was taken."
-)
-
-
 def head_too_large(limit: int) -> Problem:
     """Refuse a head for its size."""
     return Problem(

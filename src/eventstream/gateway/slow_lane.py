@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from eventstream.gateway.answers import problem_answer
-from eventstream.gateway.problems import MALFORMED, TOO_SLOW, head_too_large
+from eventstream.gateway.framing import MALFORMED, refusal
+from eventstream.gateway.problems import TOO_SLOW, head_too_large, too_many_connections
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _LINE_BYTES = 4
 """What a header line has beside its name and value: a colon, a blank and the line's end."""
+_FRAMING = 16
+"""How many bytes of chunk sizes and extensions a byte of a body may cost (RFC 9112, 7.1.1)."""
 
 
 class SlowLane(HttpToolsProtocol):
@@ -44,7 +47,10 @@ class SlowLane(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None
         self._in_head = False
         self._in_request = False
+        self._begun = 0
         self._head_bytes = 0
+        self._framing_bytes = 0
+        self._body_bytes = 0
         self._since_s = 0.0
         self._unread_since_s: float | None = None
 
@@ -53,6 +59,9 @@ class SlowLane(HttpToolsProtocol):
         super().connection_made(transport)
         self._lane.join(self, self.server_state)
         self._since_s = self._lane.now_s
+        if len(self.connections) > self._lane.max_connections:
+            self.connections.discard(self)
+            self._refuse(too_many_connections(self._lane.max_connections))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -63,14 +72,22 @@ class SlowLane(HttpToolsProtocol):
         """Take bytes as they come."""
         if self._refused:
             return
-        if not self._in_head:
+        in_head, in_request, self._begun = self._in_head, self._in_request, 0
+        if not in_head:
             self._since_s = self._lane.now_s
+            if in_request:
+                self._framing_bytes += len(data)
         elif self._head_bytes + len(data) > self._lane.max_head_bytes:
             self._refuse(head_too_large(self._lane.max_head_bytes))
             return
         super().data_received(data)
-        if self._in_head:
+        if not self._in_head:
+            if self._framing_bytes > self._lane.max_head_bytes + _FRAMING * self._body_bytes:
+                self._refuse(MALFORMED)
+        elif in_head or (self._begun == 1 and not in_request):
             self._head_bytes += len(data)
+            if self._head_bytes > self._lane.max_head_bytes:
+                self._refuse(head_too_large(self._lane.max_head_bytes))
 
     # The parser's callbacks
 
@@ -78,7 +95,8 @@ class SlowLane(HttpToolsProtocol):
         """Begin a request."""
         super().on_message_begin()
         self._in_head = self._in_request = True
-        self._head_bytes = 0
+        self._begun += 1
+        self._head_bytes = self._framing_bytes = self._body_bytes = 0
         self._since_s = self._lane.now_s
 
     def on_headers_complete(self) -> None:
@@ -86,11 +104,19 @@ class SlowLane(HttpToolsProtocol):
         size = len(self.url) + sum(
             len(name) + len(value) + _LINE_BYTES for name, value in self.headers
         )
+        refused = refusal(self.parser.get_http_version(), self.url, self.headers)
         if size > self._lane.max_head_bytes:
-            self._refusal = head_too_large(self._lane.max_head_bytes)
-            raise ValueError(self._refusal.detail)
+            refused = head_too_large(self._lane.max_head_bytes)
+        if refused is not None:
+            self._refusal = refused
+            raise ValueError(refused.detail)
         super().on_headers_complete()
         self._in_head = False
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        self._body_bytes += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request."""
