@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from eventstream.gateway.problems import Problem
+
+MEMORY_S = 3.0
+"""How far back the drain rate looks: an older second counts less than half of the last one."""
+_LONGEST_RETRY_S = 60
+_UNKNOWN_RETRY_S = 5
 
 
 class Admission:
-    """Bounds what waits for Kafka's acknowledgement in one process.
+    """Bounds what a process holds: what it receives and what waits for Kafka's acknowledgement.
 
     A request is let in while there is room for its first byte and refused otherwise: one large
     request may pass the bound, and nothing waits in a queue of ours.
@@ -14,26 +21,49 @@ class Admission:
     Args:
         max_events: The most events in flight.
         max_bytes: The most bytes in flight, of values and keys.
+
+    Attributes:
+        events: Events in flight.
+        bytes: Bytes of theirs, and of bodies that are still arriving.
+        left: Events that ever left.
+        closed: Why nothing is let in, whatever the room; `None` while Kafka is within reach.
     """
 
-    __slots__ = ("_max_bytes", "_max_events", "bytes", "events")
+    __slots__ = (
+        "_left_at_tick",
+        "_max_bytes",
+        "_max_events",
+        "_ticked_s",
+        "bytes",
+        "closed",
+        "drained_per_s",
+        "events",
+        "left",
+    )
 
     def __init__(self, max_events: int, max_bytes: int) -> None:
         self._max_events = max_events
         self._max_bytes = max_bytes
+        self._ticked_s: float | None = None
+        self._left_at_tick = 0
         self.events = 0
         self.bytes = 0
+        self.left = 0
+        self.drained_per_s = 0.0
+        self.closed: Problem | None = None
 
     def refusal(self) -> Problem | None:
         """Say why there is no room now, or `None` when there is."""
+        if self.closed is not None:
+            return self.closed
         if self.events < self._max_events and self.bytes < self._max_bytes:
             return None
         return Problem(
             503,
             "overloaded",
-            f"{self.events} events with {self.bytes} bytes wait for Kafka's acknowledgement, and"
-            " there is no room for more; try again.",
-            retry_after_s=1,
+            f"{self.events} events wait for Kafka's acknowledgement and {self.bytes} bytes are"
+            " held, and there is no room for more; try again.",
+            retry_after_s=self._retry_after_s(),
         )
 
     def enter(self, events: int, size: int) -> None:
@@ -45,3 +75,20 @@ class Admission:
         """Count events out."""
         self.events -= events
         self.bytes -= size
+        self.left += events
+
+    def tick(self, now_s: float) -> None:
+        """Measure how fast events leave; called about twice a second."""
+        if self._ticked_s is not None and now_s > self._ticked_s:
+            passed_s = now_s - self._ticked_s
+            rate = (self.left - self._left_at_tick) / passed_s
+            weight = min(1.0, passed_s / MEMORY_S)
+            self.drained_per_s += weight * (rate - self.drained_per_s)
+        self._ticked_s = now_s
+        self._left_at_tick = self.left
+
+    def _retry_after_s(self) -> int:
+        """Reckon when what is in flight now will be out."""
+        if self.drained_per_s <= 0:
+            return _UNKNOWN_RETRY_S
+        return min(_LONGEST_RETRY_S, max(1, ceil(self.events / self.drained_per_s)))

@@ -10,8 +10,9 @@ import structlog
 
 from eventstream.gateway.admission import Admission
 from eventstream.gateway.counters import GatewayCounters
-from eventstream.gateway.lane import FastLane
+from eventstream.gateway.lane import TICK_S, FastLane
 from eventstream.gateway.publishing.core import Publishing
+from eventstream.gateway.reach import Reach
 from eventstream.gateway.targets.reading import Targets
 from eventstream.log.producer import Producer
 from eventstream.log.topics import TopicDirectory
@@ -92,11 +93,17 @@ class GatewayProcess:
         )
         lane = FastLane(self.settings, self.publishing, self.targets)
         self._samples = ProcessSamples(self._home.home / "metrics", self._collect)
-        writing = loop.create_task(self._write_samples())
+        reach = Reach(self.producer, self._admission)
+        chores = [
+            loop.create_task(self._write_samples()),
+            loop.create_task(self._tick(reach)),
+        ]
         try:
             yield {"fast_lane": lane}
         finally:
-            writing.cancel()
+            for chore in chores:
+                chore.cancel()
+            await reach.stop()
             await self.topics.stop()
             unanswered = await loop.run_in_executor(None, self.producer.flush, FLUSH_TIMEOUT_S)
             if unanswered:
@@ -109,6 +116,13 @@ class GatewayProcess:
 
     def _collect(self) -> Iterator[Sample]:
         return self._counters.samples(self._admission)
+
+    async def _tick(self, reach: Reach) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._admission.tick(loop.time())
+            reach.tick(loop.time())
 
     async def _write_samples(self) -> None:
         while True:

@@ -113,6 +113,7 @@ class Producer:
                 **producer_options(kafka, settings),
                 "queue.buffering.max.messages": queue_events,
                 "queue.buffering.max.kbytes": max(1, queue_bytes // 1024),
+                "error_cb": self._failed,
             }
         )
         self._kafka = kafka
@@ -120,6 +121,8 @@ class Producer:
         self._call_later = loop.call_later
         self._polling = False
         self.max_record_bytes = settings.max_record_bytes
+        self.lost = True
+        """Whether every broker was lost since somebody last made this false; so it begins."""
 
     def send(
         self,
@@ -169,11 +172,19 @@ class Producer:
             self._polling = True
             self._call_later(POLL_INTERVAL_S, self._poll)
 
-    def _poll(self) -> None:
+    def poll(self) -> None:
+        """Take what the client has to say, delivery reports above all; an idle one is not asked."""
         try:
             self._producer.poll(0)
         except Exception:
             log.exception("a delivery report's callback failed")
+
+    def _failed(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self.lost = True
+
+    def _poll(self) -> None:
+        self.poll()
         if len(self._producer):
             self._call_later(POLL_INTERVAL_S, self._poll)
         else:

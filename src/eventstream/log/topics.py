@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Resolved = Callable[[EventstreamError | None], None]
 
-LOOKUP_TIMEOUT_S = 5.0
+LOOKUP_TIMEOUT_S = 2.0
 LOOKUP_PAUSE_S = 0.1
 LEADER_TIMEOUT_S = 1.0
 REFRESH_INTERVAL_S = 30.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
     from eventstream.settings import LogSettings
+
+REST_S = 30.0
+"""How long a line of the Kafka client is not repeated, in seconds."""
+_REMEMBERED = 256
+_NUMBERS = re.compile(r"\d+")
 
 
 def configure_logging(settings: LogSettings) -> None:
@@ -59,8 +65,32 @@ def configure_logging(settings: LogSettings) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    logging.getLogger("eventstream.kafka").filters[:] = [Sparse()]
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True
+
+
+class Sparse(logging.Filter):
+    """Lets a line pass that did not, but for its numbers, pass a moment ago.
+
+    Kafka's client says of a broker that is gone at each attempt that it is gone.
+    """
+
+    def __init__(self, rest_s: float = REST_S) -> None:
+        super().__init__()
+        self._rest_s = rest_s
+        self._passed: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Decide about one line."""
+        like = _NUMBERS.sub("#", record.getMessage())
+        last = self._passed.get(like)
+        if last is not None and record.created - last < self._rest_s:
+            return False
+        if len(self._passed) >= _REMEMBERED:
+            self._passed.clear()
+        self._passed[like] = record.created
+        return True
 
 
 def key_hash(key: bytes | None) -> str | None:

@@ -61,7 +61,10 @@ class Publishing:
 
     def publish(self, route: Route, body: bytes, responder: Responder) -> None:
         """Publish a request's events; the answer reaches `responder`, now or later."""
-        if route.topic in self.topics.known:
+        refusal = self.admission.refusal()
+        if refusal is not None:
+            self.refuse(refusal, route.format, responder)
+        elif route.topic in self.topics.known:
             self._publish(route, body, responder)
         else:
             self._resolve(route, body, responder)
@@ -94,7 +97,7 @@ class Publishing:
             if error is not None:
                 self.refuse(problem_of(error), route.format, responder)
             elif route.topic in self.topics.known:
-                self._publish(route, body, responder)
+                self.publish(route, body, responder)
             else:
                 missing = TopicNotFound(
                     f"Topic {route.topic!r} does not exist; create it, or check the name."
@@ -104,10 +107,6 @@ class Publishing:
         self.topics.resolve(resolved)
 
     def _publish(self, route: Route, body: bytes, responder: Responder) -> None:
-        refusal = self.admission.refusal()
-        if refusal is not None:
-            self.refuse(refusal, route.format, responder)
-            return
         format_, special = route.format, route.special
         try:
             if special is None and (format_ is JSON or format_ is RAW):
