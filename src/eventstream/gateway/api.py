@@ -16,7 +16,7 @@ from starlette.routing import Route as At
 from eventstream.errors import EventstreamError
 from eventstream.gateway.answers import Answer, problem_answer
 from eventstream.gateway.formats.raw import RAW
-from eventstream.gateway.lane import LAST_CALL_S
+from eventstream.gateway.lane import LAST_CALL_S, PATIENCE_BYTES
 from eventstream.gateway.problems import (
     TOO_SLOW,
     Problem,
@@ -40,9 +40,10 @@ READY_TIMEOUT_S = 2.0
 def make_app(gateway: GatewayProcess, lifespan: Lifespan[Starlette]) -> Starlette:
     """Make the application of one gateway process."""
     publish = PublishEndpoint(gateway)
-    return Starlette(
+    app = Starlette(
         routes=[
             At("/publish", publish, methods=["POST"]),
+            At("/publish/", publish, methods=["POST"]),
             At("/publish/{topic}", publish, methods=["POST"]),
             At("/healthz", healthz),
             At("/readyz", Readiness(gateway)),
@@ -51,6 +52,8 @@ def make_app(gateway: GatewayProcess, lifespan: Lifespan[Starlette]) -> Starlett
         exception_handlers={HTTPException: no_such_route},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 class PublishEndpoint:
@@ -99,8 +102,25 @@ class PublishEndpoint:
 
 
 async def _is_whole(request: Request) -> bool:
-    """Whether a request's body is there without asking for it (RFC 9110, section 10.1.1)."""
-    return "expect" not in request.headers and not (await request.receive()).get("more_body")
+    """Read the body of a request that is refused: whether that is done, and the connection kept.
+
+    One that waits to be told to send it is not told (RFC 9110, section 10.1.1).
+    """
+    if "expect" in request.headers or _declared(request) > PATIENCE_BYTES:
+        return False
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_CALL_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > PATIENCE_BYTES:
+                    return False
+            return True
+    return False
+
+
+def _declared(request: Request) -> int:
+    return int(request.headers.get("content-length", 0))
 
 
 async def _discard(request: Request) -> None:
@@ -112,7 +132,7 @@ async def _discard(request: Request) -> None:
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    declared = int(request.headers.get("content-length", 0))
+    declared = _declared(request)
     if declared > limit:
         raise Rejected(body_too_large(declared, limit))
     chunks: list[bytes] = []

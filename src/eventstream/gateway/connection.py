@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from eventstream.gateway.formats.raw import RAW
-from eventstream.gateway.lane import LAST_CALL_S
+from eventstream.gateway.lane import LAST_CALL_S, PATIENCE_BYTES
 from eventstream.gateway.problems import (
     TOO_SLOW,
     body_too_large,
@@ -158,12 +158,13 @@ class Connection(asyncio.Protocol):
         return head
 
     def _await_body(self, head: Head, part: bytes, missing: int) -> None:
-        """Take the rest of a body as it comes, unless the request can be refused at once."""
+        """Take the rest of a body as it comes; of a large one, if it is worth it."""
         lane = self._lane
-        refused = lane.publishing.refusal(head.route)
-        if refused is not None:
-            self._refuse_rest(refused.problem, refused.format)
-            return
+        if head.content_length > PATIENCE_BYTES:
+            refused = lane.publishing.refusal(head.route)
+            if refused is not None:
+                self._refuse_rest(refused.problem, refused.format)
+                return
         self._since_s = lane.now_s
         self._head = head
         self._chunks = [part]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TICK_S = 0.5
 LAST_CALL_S = 0.2
+PATIENCE_BYTES = 65_536
+"""How much of a body is read of a request that is refused already, to keep its connection."""
 OK = 200
 
 

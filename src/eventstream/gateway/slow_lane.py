@@ -64,8 +64,13 @@ class SlowLane(HttpToolsProtocol):
             self._refuse(too_many_connections(self._lane.max_connections))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """End; uvicorn tells the last request it has read, and here the one that runs hears it."""
         self._lane.connections.discard(self)
+        self.pipeline.clear()
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -153,22 +158,37 @@ class SlowLane(HttpToolsProtocol):
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
+    def on_response_complete(self) -> None:
+        """Go on to the next request, or to the one that is refused."""
+        super().on_response_complete()
+        if self._refused and self._is_idle():
+            self._answer(self._refusal)
+
+    def _is_idle(self) -> bool:
+        return not self.pipeline and (self._running is None or self._running.response_complete)
+
     def _refuse(self, problem: Problem) -> None:
-        """End the connection at a request that cannot be read to its end."""
+        """End the connection at a request that cannot be read to its end.
+
+        Those before it are answered first. Where its body is what fails, the application has it
+        already, and is told that the client is gone.
+        """
         self._refused = True
+        self._refusal = problem
         running = self._running
-        if running is None or running.response_complete:
+        if self._in_request and not self._in_head:
+            if self.pipeline:
+                self.pipeline.popleft()
+            elif running is not None and not running.response_complete:
+                running.disconnected = True
+                running.message_event.set()
+                if running.response_started:
+                    self.transport.close()
+                else:
+                    self._answer(problem)
+                return
+        if self._is_idle():
             self._answer(problem)
-        elif self._in_head or self.pipeline:
-            self.pipeline.clear()
-            running.keep_alive = False
-        else:
-            running.disconnected = True
-            running.message_event.set()
-            if running.response_started:
-                self.transport.close()
-            else:
-                self._answer(problem)
 
     def _answer(self, problem: Problem) -> None:
         self._lane.publishing.counters.answered(problem.status)
