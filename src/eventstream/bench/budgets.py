@@ -37,6 +37,14 @@ WAITING = Budget("5 ms handlers, 64 at once, over 64 bare tasks", 0.95, is_least
 OTHERS = Budget("other keys' rate while one key fails, over their rate else", 0.95, is_least=True)
 PEER = Budget("no-op handlers by key over Parallel Consumer's", 25, is_least=True)
 BULK = Budget("eventstream publish over kafka-producer-perf-test", 2.5, is_least=True)
+GO_SINGLE = Budget("CPU per single publish over the Go gateway's", 0.6)
+GO_LINES = Budget("CPU per event of 1,000-line NDJSON over the Go gateway's", 0.85)
+GO_TAIL = Budget("publish p99, open loop, over the Go gateway's", 1.0)
+FORMATS = {
+    "v2-json": Budget("REST Proxy v2, one record a request", 20_000, is_least=True, unit="/s"),
+    "v3-json": Budget("REST Proxy v3, one record a request", 20_000, is_least=True, unit="/s"),
+}
+"""By the format's name."""
 PIPELINE = {
     10_000: Budget("p99 end to end at 10,000/s", 10, unit=" ms"),
     20_000: Budget("p99 end to end at 20,000/s", 20, unit=" ms"),
