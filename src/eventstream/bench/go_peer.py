@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from eventstream.settings import HomeSettings, KafkaSettings
 
 NO_GO = "Go is not on this machine (no `go` on the PATH), so its gateway is left out."
-_WHERE_GO_IS = "/usr/local/go/bin"
 _BUILD_TIMEOUT_S = 600.0
 _STOPPED_TIMEOUT_S = 60.0
 
 
 def find_go() -> str | None:
-    """Return the path of the `go` command: on the PATH, or where its own installer puts it."""
-    return shutil.which("go") or shutil.which("go", path=_WHERE_GO_IS)
+    """Return the path of the `go` command, or `None` where there is no Go."""
+    return shutil.which("go")
 
 
 def built_peer(go: str, home: HomeSettings, sources: Path, progress: Progress) -> Path:
