@@ -21,6 +21,7 @@ from eventstream.bench.programs import measured_topic
 from eventstream.bench.rounds import Round, measure, median_p99_ms, median_us
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from contextlib import AbstractContextManager
 
     from eventstream.bench.gateway import RunningGateway
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 WARM_UP_S = 15.0
 """How long the broker is loaded first, so that neither side is the one that warms its JVM."""
+LOADS = ("single", "ndjson", "paced")
+"""One event a request, closed loop; many lines a request, closed loop; one event, open loop."""
 LINES = 1_000
 LINES_CONNECTIONS = 16
 """16,000 events under way: within the bounds of both."""
@@ -71,28 +74,25 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GatewayPeerReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What three loads showed of both.
+    """What each load showed of both.
 
     Attributes:
         keyed: Whether single events have keys, by Zipf's law.
         checks_keys: Whether callers show an API key and the gateways check it.
         rate: Publishes a second of the open loop.
-        single: One event a request, closed loop.
-        lines: NDJSON requests of many events, closed loop.
-        paced: One event a request, open loop.
+        loads: By `LOADS`.
     """
 
     keyed: bool
     checks_keys: bool
     rate: int
-    single: Comparison
-    lines: Comparison
-    paced: Comparison
+    loads: dict[str, Comparison]
 
 
 def run_gateway_peer(
     kafka: KafkaSettings,
     program: Path,
+    names: Collection[str],
     *,
     connections: int,
     rate: int,
@@ -106,6 +106,7 @@ def run_gateway_peer(
     Args:
         kafka: Where events go.
         program: The Go gateway.
+        names: The loads, of `LOADS`.
         connections: How many are kept open for single publishes.
         rate: Publishes a second of the open loop.
         seconds: How long each load is measured.
@@ -113,14 +114,7 @@ def run_gateway_peer(
         keyed: Whether single events have keys, by Zipf's law.
         checks_keys: Whether callers show an API key and the gateways check it.
     """
-    report = GatewayPeerReport(
-        keyed=keyed,
-        checks_keys=checks_keys,
-        rate=rate,
-        single=Comparison(),
-        lines=Comparison(),
-        paced=Comparison(),
-    )
+    comparisons = {name: Comparison() for name in names}
     with tempfile.TemporaryDirectory(prefix="eventstream-bench-") as folder:
         api_key = _make_key(Path(folder)) if checks_keys else ""
         ours = Side("ours", None, ())
@@ -137,16 +131,13 @@ def run_gateway_peer(
         lines = msgspec.structs.replace(
             single, connections=LINES_CONNECTIONS, keyed=False, form="ndjson", lines=LINES
         )
+        loads = dict(zip(LOADS, (single, lines, paced), strict=True))
         _measure(kafka, ours, msgspec.structs.replace(paced, warm_up_s=WARM_UP_S, seconds=1))
         for _ in range(rounds):
-            for load, comparison in (
-                (single, report.single),
-                (lines, report.lines),
-                (paced, report.paced),
-            ):
-                comparison.ours.append(_measure(kafka, ours, load))
-                comparison.go.append(_measure(kafka, go, load))
-    return report
+            for name, comparison in comparisons.items():
+                comparison.ours.append(_measure(kafka, ours, loads[name]))
+                comparison.go.append(_measure(kafka, go, loads[name]))
+    return GatewayPeerReport(keyed=keyed, checks_keys=checks_keys, rate=rate, loads=comparisons)
 
 
 def _measure(kafka: KafkaSettings, side: Side, load: Load) -> Round:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -203,6 +204,10 @@ def peers(
 @with_settings
 def gateway_peer(
     home: HomeSettings,
+    loads: Annotated[
+        list[str] | None,
+        typer.Argument(help="single, ndjson, paced (open loop); all when left out."),
+    ] = None,
     connections: Connections = 256,
     rate: Annotated[int, typer.Option(min=1, help="Publishes a second of the open loop.")] = 20_000,
     seconds: Seconds = 8,
@@ -217,11 +222,12 @@ def gateway_peer(
 ) -> None:
     """Our gateway beside one in Go (net/http, franz-go): single, NDJSON and open loop."""
     from eventstream.bench import budgets
-    from eventstream.bench.gateway_peer import run_gateway_peer
+    from eventstream.bench.gateway_peer import LOADS, run_gateway_peer
     from eventstream.bench.go_peer import NO_GO, built_peer, find_go
     from eventstream.bench.programs import measured_kafka
     from eventstream.local.progress import Terminal
 
+    names = _chosen("load", loads, LOADS)
     go = find_go()
     if go is None:
         print(NO_GO)
@@ -231,6 +237,7 @@ def gateway_peer(
         report = run_gateway_peer(
             kafka,
             program,
+            names,
             connections=connections,
             rate=rate,
             seconds=seconds,
@@ -238,17 +245,13 @@ def gateway_peer(
             keyed=keyed,
             checks_keys=auth,
         )
-    for title, load in (
-        ("single", report.single),
-        ("NDJSON", report.lines),
-        (f"single, {rate:,}/s", report.paced),
-    ):
+    for name, load in report.loads.items():
         for pair in zip(load.ours, load.go, strict=True):
             for each in pair:
-                print(f"{title}: {each}")
-    print(budgets.GO_SINGLE.verdict(report.single.cpu_ratio))
-    print(budgets.GO_LINES.verdict(report.lines.cpu_ratio))
-    print(budgets.GO_TAIL.verdict(report.paced.p99_ratio))
+                print(f"{name:<6} {each}")
+    for name, load in report.loads.items():
+        figure = load.p99_ratio if name == "paced" else load.cpu_ratio
+        print(budgets.GO_GATEWAY[name].verdict(figure))
     _save(target, report)
 
 
@@ -275,13 +278,11 @@ def formats(
     from eventstream.bench.programs import measured_kafka
     from eventstream.bench.requests import FORMS
 
-    unknown = set(forms or ()) - FORMS.keys()
-    if unknown:
-        raise typer.BadParameter(f"There is no format {min(unknown)!r}; take {', '.join(FORMS)}.")
+    names = _chosen("format", forms, FORMS)
     with measured_kafka(servers, home) as kafka:
         report = run_formats(
             kafka,
-            forms or FORMS,
+            names,
             connections=connections,
             seconds=seconds,
             rounds=rounds,
@@ -298,6 +299,15 @@ def formats(
     _save(target, report)
     if report.refused:
         raise typer.Exit(1)
+
+
+def _chosen(what: str, given: list[str] | None, known: Iterable[str]) -> list[str]:
+    """Take what the user named, or all there is."""
+    names = list(known)
+    for name in given or ():
+        if name not in names:
+            raise typer.BadParameter(f"There is no {what} {name!r}; take {', '.join(names)}.")
+    return given or names
 
 
 def _save(target: Path | None, report: Any) -> None:
