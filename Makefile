@@ -36,8 +36,8 @@ format: .venv/.ready ## Put the sources into shape
 bench: .venv/.ready ## Measure this machine against the budgets in docs/performance.md
 	@for what in gateway worker publish pipeline "pipeline --rate 20000"; do echo "== $$what"; $(BIN)/eventstream bench $$what || exit 1; done
 
-bench-peers: .venv/.ready ## Measure our worker beside Confluent's Parallel Consumer
-	@$(BIN)/eventstream bench peers
+bench-peers: .venv/.ready ## Measure our worker beside Confluent's Parallel Consumer, our gateway beside one in Go
+	@for what in peers gateway-peer; do echo "== $$what"; $(BIN)/eventstream bench $$what || exit 1; done
 
 docs: .venv/.ready ## Write docs/reference.md anew from the declarations
 	@$(BIN)/python -m eventstream.cli.reference > docs/reference.md

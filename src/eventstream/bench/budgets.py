@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+_WHOLE_FROM = 1000
+
 
 class Budget(NamedTuple):
     """A limit for one figure.
@@ -24,8 +26,9 @@ class Budget(NamedTuple):
         """Say in a line whether a figure is within its budget."""
         is_met = figure >= self.limit if self.is_least else figure <= self.limit
         bound = "at least" if self.is_least else "at most"
+        shown = f"{figure:,.0f}" if figure >= _WHOLE_FROM else f"{figure:.4g}"
         return (
-            f"budget {'met' if is_met else 'MISSED'}: {self.what} {figure:,.4g}{self.unit},"
+            f"budget {'met' if is_met else 'MISSED'}: {self.what} {shown}{self.unit},"
             f" {bound} {self.limit:,g}{self.unit}"
         )
 
@@ -37,6 +40,17 @@ WAITING = Budget("5 ms handlers, 64 at once, over 64 bare tasks", 0.95, is_least
 OTHERS = Budget("other keys' rate while one key fails, over their rate else", 0.95, is_least=True)
 PEER = Budget("no-op handlers by key over Parallel Consumer's", 25, is_least=True)
 BULK = Budget("eventstream publish over kafka-producer-perf-test", 2.5, is_least=True)
+GO_GATEWAY = {
+    "single": Budget("CPU per single publish over the Go gateway's", 0.6),
+    "ndjson": Budget("CPU per event of 1,000-line NDJSON over the Go gateway's", 0.85),
+    "paced": Budget("p99 of single publishes, open loop, over the Go gateway's", 1.0),
+}
+"""By the load."""
+FORMATS = {
+    "v2-json": Budget("REST Proxy v2, one record a request", 20_000, is_least=True, unit="/s"),
+    "v3-json": Budget("REST Proxy v3, one record a request", 20_000, is_least=True, unit="/s"),
+}
+"""By the format's name."""
 PIPELINE = {
     10_000: Budget("p99 end to end at 10,000/s", 10, unit=" ms"),
     20_000: Budget("p99 end to end at 20,000/s", 20, unit=" ms"),

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import statistics
+import contextlib
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from eventstream.bench.latency import Latency, summarize
-from eventstream.bench.load import Load, run_load
-from eventstream.bench.programs import CpuWatch, Program, measured_topic
+from eventstream.bench.load import Load
+from eventstream.bench.programs import Program, measured_topic
+from eventstream.bench.rounds import Round, measure, median_us
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from eventstream.settings import KafkaSettings
-
-
-class LaneReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One round of one lane; CPU of the gateway process, user and system, in microseconds."""
-
-    lane: str
-    cpu_us: float
-    acknowledged_per_second: float
-    refused: int
-    publish: Latency
 
 
 class GatewayReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +24,7 @@ class GatewayReport(msgspec.Struct, frozen=True, kw_only=True):
 
     connections: int
     keyed: bool
-    rounds: list[LaneReport]
+    rounds: list[Round]
     fast_us: float
     asgi_us: float
 
@@ -40,6 +32,29 @@ class GatewayReport(msgspec.Struct, frozen=True, kw_only=True):
     def ratio(self) -> float:
         """The fast lane's CPU per publish over the ASGI routes'."""
         return round(self.fast_us / self.asgi_us, 3)
+
+
+class RunningGateway(NamedTuple):
+    """A gateway's process and where it listens."""
+
+    pid: int
+    port: int
+
+
+@contextlib.contextmanager
+def our_gateway(kafka: KafkaSettings, *options: str) -> Iterator[RunningGateway]:
+    """Start our gateway with further options, in a folder of its own, and stop it."""
+    with tempfile.TemporaryDirectory(prefix="eventstream-bench-") as folder:
+        command = [
+            "gateway",
+            f"--bootstrap-servers={kafka.bootstrap_servers}",
+            f"--home={folder}",
+            "--port=0",
+            *options,
+        ]
+        with Program(command, Path(folder), "gateway listens") as program:
+            port = int(str(program.started["url"]).rpartition(":")[2])
+            yield RunningGateway(program.process.pid, port)
 
 
 def run_gateway(
@@ -55,44 +70,17 @@ def run_gateway(
         connections=connections,
         keyed=keyed,
         rounds=reports,
-        fast_us=_median(reports, "fast"),
-        asgi_us=_median(reports, "asgi"),
+        fast_us=median_us(each for each in reports if each.name == "fast"),
+        asgi_us=median_us(each for each in reports if each.name == "asgi"),
     )
-
-
-def _median(reports: list[LaneReport], lane: str) -> float:
-    return statistics.median(report.cpu_us for report in reports if report.lane == lane)
 
 
 def _measure(
     kafka: KafkaSettings, lane: str, connections: int, seconds: float, *, keyed: bool
-) -> LaneReport:
-    with (
-        tempfile.TemporaryDirectory(prefix="eventstream-bench-") as folder,
-        measured_topic(kafka) as topic,
-    ):
-        command = [
-            "gateway",
-            f"--bootstrap-servers={kafka.bootstrap_servers}",
-            f"--home={folder}",
-            "--port=0",
-            "--fast-lane" if lane == "fast" else "--no-fast-lane",
-        ]
-        with Program(command, Path(folder), "gateway listens") as program:
-            load = Load(
-                port=int(str(program.started["url"]).rpartition(":")[2]),
-                topic=topic,
-                connections=connections,
-                seconds=seconds,
-                keyed=keyed,
-            )
-            with CpuWatch(program.process.pid) as cpu:
-                outcome = run_load(load)
-    acknowledged = len(outcome.acknowledged)
-    return LaneReport(
-        lane=lane,
-        cpu_us=round(cpu.seconds(outcome.began_ns, outcome.ended_ns) / acknowledged * 1e6, 2),
-        acknowledged_per_second=round(acknowledged / outcome.seconds, 1),
-        refused=outcome.refused,
-        publish=summarize(outcome.latencies_ns),
-    )
+) -> Round:
+    option = "--fast-lane" if lane == "fast" else "--no-fast-lane"
+    with measured_topic(kafka) as topic, our_gateway(kafka, option) as gateway:
+        load = Load(
+            port=gateway.port, topic=topic, connections=connections, seconds=seconds, keyed=keyed
+        )
+        return measure(lane, gateway.pid, load)

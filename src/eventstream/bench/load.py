@@ -13,18 +13,21 @@ import tempfile
 from array import array
 from collections import deque
 from pathlib import Path
-from time import monotonic_ns
+from time import monotonic_ns, process_time
 from typing import cast
 
 import msgspec
 import uvloop
 
+from eventstream.bench.requests import FORMS, Requests
 from eventstream.bench.workload import value_of, zipf_keys
 
 ANSWERS_TIMEOUT_S = 30.0
 _TICK_S = 0.001
 _OK = b"HTTP/1.1 200 "
-_LENGTH = b"content-length: "
+_LENGTH = b"ength: "
+"""The end of Content-Length, however a server spells its beginning."""
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,10 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
         rate: Publishes a second, open loop; 0 is closed loop: as fast as answers come.
         size: Bytes of each value.
         keyed: Whether events have keys, by Zipf's law.
+        form: The requests' format, one of `requests.FORMS`.
+        lines: Events in each request; more than one in NDJSON only.
+        cluster: The Kafka cluster's id, which some formats name.
+        api_key: What the caller shows; none when empty.
         target: The file for the outcome.
     """
 
@@ -50,6 +57,10 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     rate: int = 0
     size: int = 100
     keyed: bool = True
+    form: str = "json"
+    lines: int = 1
+    cluster: str = ""
+    api_key: str = ""
     target: str = ""
 
 
@@ -59,11 +70,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         first: The number of the first event that was measured.
         latencies_ns: From the intended time to the answer, of acknowledged events.
-        acknowledged: Their numbers.
+        acknowledged: Their numbers; those of whole requests when each has many lines.
         refused: Answers other than 200.
         unanswered: Requests without an answer.
         began_ns: When the measured part began, on the monotonic clock.
         ended_ns: When it ended.
+        busy_s: CPU time this load itself took for it.
     """
 
     first: int
@@ -73,6 +85,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     unanswered: int
     began_ns: int
     ended_ns: int
+    busy_s: float
 
     @property
     def seconds(self) -> float:
@@ -99,10 +112,10 @@ class Sender:
         self.load = load
         total = int((load.seconds + load.warm_up_s) * load.rate) if load.rate else 1 << 20
         self.keys = zipf_keys(total) if load.keyed else []
-        self.head = (
-            f"POST /publish/{load.topic} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {load.size}\r\n"
-        ).encode()
+        self.requests = Requests(
+            FORMS[load.form], load.topic, cluster=load.cluster, api_key=load.api_key
+        )
+        self.lines = b"".join(value_of(n, 0, load.size) + b"\n" for n in range(load.lines))
         self.total = total
         self.sent = 0
         self.idle: deque[Connection] = deque()
@@ -111,17 +124,16 @@ class Sender:
         self.refused = 0
         self.answered = 0
         self.start_ns = 0
-        self.first = 0
+        self.first = sys.maxsize
+        """The first number that is measured: none as long as the load warms up."""
         self.stopped = False
 
     def message(self, number: int, intended_ns: int) -> bytes:
         """Write one request."""
         load = self.load
-        value = value_of(number, intended_ns, load.size)
-        if load.keyed:
-            key = self.keys[number % self.total]
-            return b"%bEvent-Key: key-%d\r\n\r\n%b" % (self.head, key, value)
-        return b"%b\r\n%b" % (self.head, value)
+        key = b"key-%d" % self.keys[number % self.total] if load.keyed else None
+        value = self.lines if load.lines > 1 else value_of(number, intended_ns, load.size)
+        return self.requests.write(number, key, value)
 
     def send_due(self) -> None:
         """Send what is due and has a free connection (open loop)."""
@@ -163,13 +175,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take an answer, in any portions."""
         data = self._rest + data if self._rest else data
-        place = data.find(_LENGTH)
-        end = data.find(b"\r\n\r\n", place)
-        if (
-            place < 0
-            or end < 0
-            or len(data) - end - 4 < int(data[place + 16 : data.index(b"\r", place)])
-        ):
+        if not is_whole(data):
             self._rest = data
             return
         self._rest = b""
@@ -181,6 +187,18 @@ class Connection(asyncio.Protocol):
             sender.latencies_ns.append(monotonic_ns() - self._intended_ns)
             sender.acknowledged.append(self._number)
         sender.is_free(self)
+
+
+def is_whole(answer: bytes) -> bool:
+    """Whether an answer has come to its end, by its length or its last chunk."""
+    end = answer.find(b"\r\n\r\n")
+    if end < 0:
+        return False
+    place = answer.find(_LENGTH, 0, end)
+    if place < 0:
+        return answer.endswith(_LAST_CHUNK)
+    length = int(answer[place + len(_LENGTH) : answer.index(b"\r", place)])
+    return len(answer) - end - 4 >= length
 
 
 async def _run(load: Load) -> Outcome:
@@ -195,16 +213,19 @@ async def _run(load: Load) -> Outcome:
         sender.is_free(connection)
     if load.rate:
         sender.first = int(load.warm_up_s * load.rate)
+        began_ns = sender.intended_ns(sender.first)
+        busy_before_s = process_time()
         while sender.sent < sender.total:
             sender.send_due()
             await asyncio.sleep(_TICK_S)
-        began_ns = sender.intended_ns(sender.first)
+            if sender.sent < sender.first:
+                busy_before_s = process_time()
     else:
         await asyncio.sleep(load.warm_up_s)
-        sender.first, began_ns = sender.sent, monotonic_ns()
+        sender.first, began_ns, busy_before_s = sender.sent, monotonic_ns(), process_time()
         await asyncio.sleep(load.seconds)
         sender.stopped = True
-    ended_ns = monotonic_ns()
+    ended_ns, busy_s = monotonic_ns(), process_time() - busy_before_s
     deadline = loop.time() + ANSWERS_TIMEOUT_S
     while sender.answered < sender.sent and loop.time() < deadline:
         await asyncio.sleep(_TICK_S)
@@ -216,6 +237,7 @@ async def _run(load: Load) -> Outcome:
         unanswered=sender.sent - sender.answered,
         began_ns=began_ns,
         ended_ns=ended_ns,
+        busy_s=busy_s,
     )
 
 

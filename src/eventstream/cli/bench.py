@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,11 +90,8 @@ def gateway(
         report = run_gateway(
             kafka, connections=connections, seconds=seconds, rounds=rounds, keyed=keyed
         )
-    for lane in report.rounds:
-        print(
-            f"{lane.lane:<5} {lane.cpu_us:6.1f} µs CPU per publish,"
-            f" {lane.acknowledged_per_second:>9,.0f}/s, {lane.publish}"
-        )
+    for each in report.rounds:
+        print(each)
     print(
         f"medians: fast lane {report.fast_us:.1f} µs, ASGI {report.asgi_us:.1f} µs,"
         f" ratio {report.ratio}"
@@ -200,6 +198,118 @@ def peers(
         )
     print(budgets.PEER.verdict(report.ratio))
     _save(target, report)
+
+
+@app.command()
+@with_settings
+def gateway_peer(
+    home: HomeSettings,
+    loads: Annotated[
+        list[str] | None,
+        typer.Argument(help="single, ndjson, paced (open loop); all when left out."),
+    ] = None,
+    connections: Connections = 256,
+    rate: Annotated[int, typer.Option(min=1, help="Publishes a second of the open loop.")] = 20_000,
+    seconds: Seconds = 8,
+    rounds: Rounds = 3,
+    keyed: Annotated[bool, typer.Option(help="Give single events keys, by Zipf's law.")] = True,
+    auth: Annotated[bool, typer.Option(help="Show an API key, and have it checked.")] = True,
+    sources: Annotated[
+        Path, typer.Option(help="The folder bench/peers/go of a clone of the repository.")
+    ] = Path("bench/peers/go"),
+    servers: Servers = None,
+    target: Target = None,
+) -> None:
+    """Our gateway beside one in Go (net/http, franz-go): single, NDJSON and open loop."""
+    from eventstream.bench import budgets
+    from eventstream.bench.gateway_peer import LOADS, run_gateway_peer
+    from eventstream.bench.go_peer import NO_GO, built_peer, find_go
+    from eventstream.bench.programs import measured_kafka
+    from eventstream.local.progress import Terminal
+
+    names = _chosen("load", loads, LOADS)
+    go = find_go()
+    if go is None:
+        print(NO_GO)
+        return
+    program = built_peer(go, home, sources, Terminal())
+    with measured_kafka(servers, home) as kafka:
+        report = run_gateway_peer(
+            kafka,
+            program,
+            names,
+            connections=connections,
+            rate=rate,
+            seconds=seconds,
+            rounds=rounds,
+            keyed=keyed,
+            shows_keys=auth,
+        )
+    for name, load in report.loads.items():
+        for pair in zip(load.ours, load.go, strict=True):
+            for each in pair:
+                print(f"{name:<6} {each}")
+    if report.shows_keys and not report.ours_checks_keys:
+        print("Only the Go gateway checked the API key; ours read past it.")
+    for name, load in report.loads.items():
+        figure = load.p99_ratio if name == "paced" else load.cpu_ratio
+        print(budgets.GO_GATEWAY[name].verdict(figure))
+    _save(target, report)
+
+
+@app.command()
+@with_settings
+def formats(
+    home: HomeSettings,
+    forms: Annotated[
+        list[str] | None, typer.Argument(help="Formats to measure; all when left out.")
+    ] = None,
+    connections: Connections = 256,
+    seconds: Seconds = 8,
+    rounds: Rounds = 1,
+    keyed: Annotated[bool, typer.Option(help="Give events keys, by Zipf's law.")] = True,
+    servers: Servers = None,
+    target: Target = None,
+) -> None:
+    """One event a request in each format the gateway takes, closed loop.
+
+    Exits 1 if the gateway refuses one.
+    """
+    from eventstream.bench import budgets
+    from eventstream.bench.formats import run_formats
+    from eventstream.bench.programs import measured_kafka
+    from eventstream.bench.requests import FORMS
+
+    names = _chosen("format", forms, FORMS)
+    with measured_kafka(servers, home) as kafka:
+        report = run_formats(
+            kafka,
+            names,
+            connections=connections,
+            seconds=seconds,
+            rounds=rounds,
+            keyed=keyed,
+        )
+    for form, measured in report.rounds.items():
+        for each in measured:
+            print(each)
+        if form in report.refused:
+            print(f"{form:<22} {report.refused[form]}")
+        elif form in budgets.FORMATS:
+            rate = statistics.median(each.acknowledged_per_second for each in measured)
+            print(budgets.FORMATS[form].verdict(rate))
+    _save(target, report)
+    if report.refused:
+        raise typer.Exit(1)
+
+
+def _chosen(what: str, given: list[str] | None, known: Iterable[str]) -> list[str]:
+    """Take what the user named, or all there is."""
+    names = list(known)
+    for name in given or ():
+        if name not in names:
+            raise typer.BadParameter(f"There is no {what} {name!r}; take {', '.join(names)}.")
+    return given or names
 
 
 def _save(target: Path | None, report: Any) -> None:
