@@ -68,6 +68,11 @@ class Memory:
         report = Message(topic=topic, value=value, key=key, partition=0, offset=len(self.records))
         self._waiting.append((delivered, report))
 
+    def send_all(self, topic, values, key, delivered, headers=(), timestamp_ms=0):
+        for value in values:
+            self.send(topic, value, key, delivered, headers, -1, timestamp_ms)
+        return len(values), None
+
     def answer(self):
         waiting, self._waiting = self._waiting, []
         for delivered, report in waiting:

@@ -66,6 +66,11 @@ class Deaf:
     def send(self, topic, value, key, on_delivery, *_more):
         self.waiting.append((on_delivery, Message(topic=topic, value=value, key=key, partition=0)))
 
+    def send_all(self, topic, values, key, on_delivery, *_more):
+        for value in values:
+            self.send(topic, value, key, on_delivery)
+        return len(values), None
+
     def answer(self):
         for on_delivery, report in self.waiting:
             on_delivery(None, report)

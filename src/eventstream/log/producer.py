@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -19,6 +19,7 @@ from eventstream.log.metadata import metadata
 if TYPE_CHECKING:
     import asyncio
 
+    from eventstream.errors import EventstreamError
     from eventstream.events import Headers
     from eventstream.settings import KafkaSettings, ProducerSettings
 
@@ -84,6 +85,10 @@ NO_OFFSET = KafkaError(KafkaError.DUPLICATE_SEQUENCE_NUMBER, "Kafka took the eve
 """What a report without an offset amounts to: the event may be in the log or not."""
 
 Delivered = Callable[[DeliveryError | None, Report], None]
+
+
+def _queue_full(topic: str) -> QueueFull:
+    return QueueFull(f"Topic {topic!r}: the producer's queue is full; try again.")
 
 
 class Producer:
@@ -165,9 +170,45 @@ class Producer:
             else:
                 self._produce(topic, value, key, partition, on_delivery, None, timestamp_ms)
         except BufferError:
-            raise QueueFull(f"Topic {topic!r}: the producer's queue is full; try again.") from None
+            raise _queue_full(topic) from None
         except KafkaException as error:
             raise translate(error.args[0], topic) from None
+        if not self._polling:
+            self._poll_soon()
+
+    def send_all(
+        self,
+        topic: str,
+        values: Sequence[bytes],
+        key: bytes | None,
+        on_delivery: Delivered,
+        headers: Headers = (),
+        timestamp_ms: int = 0,
+    ) -> tuple[int, EventstreamError | None]:
+        """Hand many events to the producer's queue, alike but for their values.
+
+        A loop of its own: calling `send` for each costs a tenth of the whole way.
+
+        Returns:
+            How many were queued, and what kept the next one from it; the arguments are as `send`
+            takes them.
+        """
+        produce = self._produce
+        more = (list(headers),) if headers else ()
+        sent = 0
+        try:
+            for value in values:
+                produce(topic, value, key, -1, on_delivery, None, timestamp_ms, *more)
+                sent += 1
+        except BufferError:
+            return sent, _queue_full(topic)
+        except KafkaException as error:
+            return sent, translate(error.args[0], topic)
+        finally:
+            self._poll_soon()
+        return sent, None
+
+    def _poll_soon(self) -> None:
         if not self._polling:
             self._polling = True
             self._call_later(POLL_INTERVAL_S, self._poll)

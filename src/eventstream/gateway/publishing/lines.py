@@ -5,7 +5,6 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from eventstream.errors import EventstreamError
 from eventstream.gateway.answers import lines_answer
 from eventstream.gateway.formats import ndjson
 from eventstream.gateway.problems import problem_of
@@ -42,7 +41,6 @@ class PublishLines:
         self, publishing: Publishing, route: Route, body: bytes, responder: Responder
     ) -> None:
         topic, key, producer = route.topic, route.key, publishing.producer
-        headers, timestamp_ms = route.headers, route.timestamp_ms
         room = producer.max_record_bytes - (0 if key is None else len(key))
         self._lines = lines = ndjson.split(body, room)
         self._failures = lines.problems
@@ -53,15 +51,11 @@ class PublishLines:
         self._size = len(body)
         self._started = perf_counter()
         publishing.counters.rejected += len(lines.problems)
-        send, delivered = producer.send, self._delivered
-        sent = 0
-        try:
-            for value in lines.values:
-                send(topic, value, key, delivered, headers, -1, timestamp_ms)
-                sent += 1
-        except EventstreamError as error:
-            problem = problem_of(error)
-            self._failures |= dict.fromkeys(lines.numbers[sent:], problem)
+        sent, error = producer.send_all(
+            topic, lines.values, key, self._delivered, route.headers, route.timestamp_ms
+        )
+        if error is not None:
+            self._failures |= dict.fromkeys(lines.numbers[sent:], problem_of(error))
             publishing.counters.rejected += len(lines.numbers) - sent
         self._sent = self._waiting = sent
         publishing.admission.enter(sent, self._size)
@@ -71,7 +65,13 @@ class PublishLines:
     def _delivered(self, error: DeliveryError | None, report: Report) -> None:
         offset = report.offset()
         if error is None and offset is not None:
-            ndjson.add(self._ranges, report.partition(), offset)
+            partition = report.partition()
+            reached = self._ranges.get(partition)
+            if reached is None:
+                self._ranges[partition] = [1, offset, offset]
+            else:
+                reached[0] += 1
+                reached[2] = offset
         else:
             problem = self._publishing.failure(error or NO_OFFSET, self._topic)
             self._failures[self._line_of(report)] = problem
