@@ -82,5 +82,9 @@ def lines_answer(topic: str, ranges: dict[int, list[int]], failures: dict[int, P
 
 def _fields(problem: Problem) -> Fields:
     if problem.retry_after_s:
-        return (*_PROBLEM_FIELDS, (b"retry-after", b"%d" % problem.retry_after_s))
-    return _PROBLEM_FIELDS
+        return (
+            *_PROBLEM_FIELDS,
+            *problem.fields,
+            (b"retry-after", b"%d" % problem.retry_after_s),
+        )
+    return (*_PROBLEM_FIELDS, *problem.fields) if problem.fields else _PROBLEM_FIELDS

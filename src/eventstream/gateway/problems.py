@@ -41,12 +41,15 @@ class Problem(NamedTuple):
         name: The last part of the problem's type, `urn:eventstream:problem:<name>`.
         detail: One sentence: what happened, to which thing, what to do.
         retry_after_s: When to come back, in seconds; 0 says nothing about it.
+        fields: Further header fields of the answer. Their values are few: answers' heads are
+            remembered by them.
     """
 
     status: int
     name: str
     detail: str
     retry_after_s: int = 0
+    fields: tuple[tuple[bytes, bytes], ...] = ()
 
     def members(self, **more: Any) -> dict[str, Any]:
         """List the members of the problem object (RFC 9457, section 3.1) and `more` after them."""
