@@ -76,13 +76,19 @@ class Cors:
             origin: The request's `Origin`; only browsers send one.
             host: The request's `Host`: pages of the gateway's own may always call it.
         """
-        if not origin or origin in self._origins or origin.partition(b"://")[2] == host.lower():
+        if not origin or origin in self._origins:
             return None
+        scheme, _, own = origin.partition(b"://")
+        if own and own == host.lower() and scheme in {b"http", b"https"}:
+            return None
+        return self._not_allowed()
+
+    def _not_allowed(self) -> Problem:
         return Problem(
             403,
             "origin-not-allowed",
             "Pages of this origin may not call the gateway; name it with --cors-origins.",
-            fields=self.fields(origin),
+            fields=self.fields(b""),
         )
 
     def preflight(self, origin: bytes, method: bytes, headers: bytes) -> Answer | None:
@@ -99,9 +105,7 @@ class Cors:
         if not (origin and method):
             return None
         if origin not in self._origins:
-            refusal = self.refusal(origin, b"")
-            assert refusal is not None  # noqa: S101 - an origin that is not listed, and no host
-            return problem_answer(refusal)
+            return problem_answer(self._not_allowed())
         asked = [name.strip().lower() for name in headers.split(b",")]
         events = [
             name

@@ -42,7 +42,7 @@ class Topics:
         names, prefixes = set(), set()
         for pattern in patterns:
             if not is_pattern(pattern):
-                raise ValueError(pattern)
+                raise ValueError(f"{pattern!r} is no pattern")
             if pattern.endswith("*"):
                 prefixes.add(pattern[:-1])
             else:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+_WHOLE = 1.0 - 1e-6
+"""One token, but for the rounding of times."""
+
 
 class Rate(NamedTuple):
     """A limit.
@@ -54,13 +57,15 @@ class Bucket:
             now_s: The time, in seconds of a clock that does not go back.
         """
         tokens = self._tokens + (now_s - self._at_s) * self._per_s
-        tokens = min(tokens, self._burst)
         self._at_s = now_s
-        if tokens < 1.0:
-            self._tokens = tokens
-            return False
-        self._tokens = tokens - events
-        return True
+        if tokens >= self._burst:
+            self._tokens = self._burst - events
+            return True
+        if tokens >= _WHOLE:
+            self._tokens = tokens - events
+            return True
+        self._tokens = tokens
+        return False
 
     def charge(self, events: int) -> None:
         """Take tokens for events of a request that was let in before they were counted."""
