@@ -155,22 +155,47 @@ class KafkaSettings(_Checked):
         secret=True,
     )
 
+    kafka_options_file: Path | None = option(
+        None,
+        "A file of such options, name=value a line, # before a comment: for passwords, which other"
+        " users of the machine could read on a command line. --kafka-option wins over it.",
+    )
+
     def client_options(self) -> dict[str, str]:
         """Options for every Kafka client of ours.
 
         Raises:
-            InvalidSetting: A `kafka_option` is not of the form name=value.
+            InvalidSetting: An option is not of the form name=value, or the file cannot be read;
+                the sentence shows none of the text, which may be a part of a password.
         """
         options = {"bootstrap.servers": self.bootstrap_servers}
-        for pair in self.kafka_option:
-            name, separator, value = pair.partition("=")
-            if not separator or not name:
-                raise InvalidSetting(
-                    f"--kafka-option {name!r} has no value; write it as name=value,"
-                    " for example client.rack=a."
-                )
-            options[name.strip()] = value.strip()
+        if self.kafka_options_file is not None:
+            options |= _options_in(self.kafka_options_file)
+        for number, pair in enumerate(self.kafka_option, 1):
+            options |= _option(pair, f"--kafka-option number {number}")
         return options
+
+
+def _options_in(file: Path) -> dict[str, str]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InvalidSetting(f"--kafka-options-file {file} cannot be read: {reason}.") from None
+    options: dict[str, str] = {}
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if line and not line.startswith("#"):
+            options |= _option(line, f"Line {number} of {file}")
+    return options
+
+
+def _option(pair: str, which: str) -> dict[str, str]:
+    name, separator, value = pair.partition("=")
+    if not separator or not name.strip():
+        raise InvalidSetting(
+            f"{which} has no value; write it as name=value, for example client.rack=a."
+        )
+    return {name.strip(): value.strip()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,6 +304,58 @@ class GatewaySettings(_Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFileSettings(_Checked):
+    """Where API keys are kept."""
+
+    keys_file: Path | None = option(
+        None,
+        "The file of API keys, made by `eventstream keys create`; with it every request needs a"
+        " key or a token. A change counts within a second.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessSettings(KeyFileSettings):
+    """Who may write through the gateway, and how callers reach it; see docs/access.md."""
+
+    jwt_jwks: str | None = option(
+        None,
+        "URL (https) or file of the JSON Web Key Set that signs callers' tokens; with it every"
+        " request needs a token or a key.",
+    )
+    jwt_issuer: str | None = option(None, "The `iss` a token must have; needed with --jwt-jwks.")
+    jwt_audience: str | None = option(
+        None, "The `aud` a token must have, or have among others; needed with --jwt-jwks."
+    )
+    jwt_topics_claim: str = option(
+        "topics",
+        "The claim that lists the topics a token may write to; the claim of that name with _read"
+        " behind it lists those it may read.",
+    )
+    cors_origins: tuple[str, ...] = option(
+        (),
+        "A web origin (https://app.example.com) whose pages may call the gateway; may be given"
+        " several times.",
+    )
+    tls_cert: Path | None = option(
+        None, "File of the certificate, in PEM with its chain; the gateway then speaks HTTPS."
+    )
+    tls_key: Path | None = option(
+        None, "File of the certificate's private key, in PEM and without a password."
+    )
+    tls_client_ca: Path | None = option(
+        None,
+        "File of the authorities, in PEM, one of which must have signed every caller's"
+        " certificate (mutual TLS).",
+    )
+    insecure: bool = option(
+        False,
+        "Serve other machines without authentication and without TLS: for a network where everyone"
+        " may write.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings(_Checked):
     """The processes that run handlers."""
 
@@ -377,6 +454,8 @@ GROUPS: tuple[type[Any], ...] = (
     ProducerSettings,
     BulkProducerSettings,
     GatewaySettings,
+    KeyFileSettings,
+    AccessSettings,
     WorkerSettings,
     LogSettings,
     HomeSettings,

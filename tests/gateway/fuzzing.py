@@ -20,6 +20,8 @@ from http_bytes import request
 from test_conformance import REQUESTS
 from uvicorn.server import ServerState
 
+from eventstream.gateway.access.access import Access
+from eventstream.gateway.access.cors import Cors
 from eventstream.gateway.admission import Admission
 from eventstream.gateway.api import make_app
 from eventstream.gateway.connection import Connection
@@ -28,7 +30,7 @@ from eventstream.gateway.lane import FastLane
 from eventstream.gateway.publishing.core import Publishing
 from eventstream.gateway.slow_lane import SlowLane
 from eventstream.gateway.targets.reading import Targets
-from eventstream.settings import GatewaySettings
+from eventstream.settings import AccessSettings, GatewaySettings
 
 TOPIC = "t"
 CORPUS = [
@@ -123,13 +125,19 @@ class Wire(asyncio.Transport):
 class Gateway:
     """One lane over a log in memory."""
 
+    cors = Cors(())
     settings = GatewaySettings(max_body_bytes=4096, max_head_bytes=2048)
 
     def __init__(self, protocol):
         self.producer = Memory()
         self.targets = Targets("events")
         self.publishing = Publishing(
-            self.producer, Topics(), Admission(10**6, 10**9), GatewayCounters(), 4096
+            self.producer,
+            Topics(),
+            Access(AccessSettings()),
+            Admission(10**6, 10**9),
+            GatewayCounters(),
+            4096,
         )
         self._state = ServerState()
         app = make_app(self, lifespan=None)

@@ -56,7 +56,8 @@ class Client:
             if not self._more():
                 return b""
         head, _, _ = self._rest.partition(b"\r\n\r\n")
-        length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+        declared = re.search(rb"(?i)content-length: (\d+)", head)
+        length = 0 if head.startswith(b"HTTP/1.1 204 ") else int(declared[1])
         while len(self._rest) < len(head) + 4 + length:
             assert self._more(), "the server closed in the middle of an answer"
         end = len(head) + 4 + length

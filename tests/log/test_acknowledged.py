@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from eventstream.errors import OutcomeUnknown
 from eventstream.events import Receipt
+from eventstream.gateway.access.access import Access
 from eventstream.gateway.admission import Admission
 from eventstream.gateway.counters import GatewayCounters
 from eventstream.gateway.formats.json_event import JSON
@@ -21,7 +22,7 @@ from eventstream.gateway.publishing.core import Publishing
 from eventstream.gateway.routes import Route
 from eventstream.log.bulk import BulkProducer
 from eventstream.log.producer import Producer
-from eventstream.settings import KafkaSettings, ProducerSettings
+from eventstream.settings import AccessSettings, KafkaSettings, ProducerSettings
 from eventstream.worker.outbox import Outbox
 from records import read_records
 
@@ -102,7 +103,9 @@ def test_the_gateway_answers_that_it_does_not_know(form):
             self.known = {"orders": 1}
 
     counters, deaf = GatewayCounters(), Deaf()
-    publishing = Publishing(deaf, Topics(), Admission(10, 1000), counters, 1000)
+    publishing = Publishing(
+        deaf, Topics(), Access(AccessSettings()), Admission(10, 1000), counters, 1000
+    )
     publishing.publish(Route("orders", form), b'{"id": 1}', Responder())
     deaf.answer()
     (answer,) = answers

@@ -4,6 +4,7 @@ import typer
 
 from eventstream.cli.options import with_settings
 from eventstream.settings import (
+    AccessSettings,
     GatewaySettings,
     HomeSettings,
     KafkaSettings,
@@ -15,6 +16,7 @@ from eventstream.settings import (
 @with_settings
 def gateway(
     settings: GatewaySettings,
+    access: AccessSettings,
     kafka: KafkaSettings,
     sending: ProducerSettings,
     home: HomeSettings,
@@ -28,10 +30,11 @@ def gateway(
     Examples:
       eventstream gateway
       eventstream gateway --workers 4 --port 9000 --bootstrap-servers kafka-1:9092,kafka-2:9092
+      eventstream gateway --host 0.0.0.0 --keys-file keys.json --tls-cert tls.pem --tls-key key.pem
       curl -X POST http://localhost:8080/publish -H 'Content-Type: application/json' \
         -d '{"message": "Hello, Kafka!"}'
     """
     from eventstream.gateway.server import Gateway
     from eventstream.gateway.serving import serve
 
-    raise typer.Exit(serve(Gateway(settings, kafka, sending, home, logs)))
+    raise typer.Exit(serve(Gateway(settings, access, kafka, sending, home, logs)))

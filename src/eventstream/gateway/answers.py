@@ -102,7 +102,7 @@ def _fields(problem: Problem) -> Fields:
     if not (problem.retry_after_s or problem.fields):
         return _PROBLEM_FIELDS
     retry = ((b"retry-after", b"%d" % problem.retry_after_s),) if problem.retry_after_s else ()
-    return (*_PROBLEM_FIELDS, *retry, *problem.fields)
+    return (*_PROBLEM_FIELDS, *problem.fields, *retry)
 
 
 def _queued(**members: Any) -> bytes:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as At
 
 from eventstream.errors import EventstreamError
 from eventstream.gateway.answers import Answer, problem_answer
+from eventstream.gateway.cross_origin import CrossOrigin
 from eventstream.gateway.formats.raw import RAW
 from eventstream.gateway.lane import LAST_CALL_S, PATIENCE_BYTES
 from eventstream.gateway.problems import (
@@ -51,6 +53,7 @@ def make_app(gateway: GatewayProcess, lifespan: Lifespan[Starlette]) -> Starlett
         ],
         exception_handlers={HTTPException: no_such_route},
         lifespan=lifespan,
+        middleware=[Middleware(CrossOrigin, gateway.cors)],
     )
     app.router.redirect_slashes = False
     return app

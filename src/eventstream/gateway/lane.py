@@ -41,9 +41,16 @@ class FastLane:
         settings: The gateway's settings.
         publishing: Publishes what requests carry.
         targets: Reads what a request's head says of its events.
+        fields: Header fields of every answer.
     """
 
-    def __init__(self, settings: GatewaySettings, publishing: Publishing, targets: Targets) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        publishing: Publishing,
+        targets: Targets,
+        fields: Fields = (),
+    ) -> None:
         self.publishing = publishing
         self.max_head_bytes = settings.max_head_bytes
         self.max_body_bytes = settings.max_body_bytes
@@ -52,6 +59,7 @@ class FastLane:
         self.connections: set[Timed] = set()
         self.now_s = 0.0
         self.stopping = False
+        self._fields = fields
         self._keep_alive_s = settings.keep_alive_s
         self._request_timeout_s = settings.request_timeout_s
         self._server_state: ServerState | None = None
@@ -82,7 +90,8 @@ class FastLane:
 
     def _prefix(self, status: int, fields: Fields) -> bytes:
         assert self._server_state is not None  # noqa: S101 - set when the first connection joins
-        lines = [b"%b: %b\r\n" % field for field in (*self._server_state.default_headers, *fields)]
+        every = (*self._server_state.default_headers, *fields, *self._fields)
+        lines = [b"%b: %b\r\n" % field for field in every]
         prefix = b"".join([STATUS_LINE[status], *lines])
         self._prefixes[status, fields] = prefix
         return prefix

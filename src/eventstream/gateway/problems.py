@@ -41,7 +41,8 @@ class Problem(NamedTuple):
         name: The last part of the problem's type, `urn:eventstream:problem:<name>`.
         detail: One sentence: what happened, to which thing, what to do.
         retry_after_s: When to come back, in seconds; 0 says nothing about it.
-        fields: Further header fields of the answer, names in lower case.
+        fields: Further header fields of the answer. Their values are few: answers' heads are
+            remembered by them.
     """
 
     status: int

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from eventstream.gateway.access.access import Access
+from eventstream.gateway.access.cors import Cors
 from eventstream.gateway.admission import Admission
 from eventstream.gateway.counters import GatewayCounters
 from eventstream.gateway.lane import TICK_S, FastLane
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from eventstream.observe.metrics import Sample
     from eventstream.settings import (
+        AccessSettings,
         GatewaySettings,
         HomeSettings,
         KafkaSettings,
@@ -42,6 +45,7 @@ class GatewayProcess:
 
     Args:
         settings: The gateway's settings.
+        access: Who may write.
         kafka: How to reach Kafka.
         sending: How to send.
         home: Where this machine's processes leave their metrics.
@@ -54,11 +58,14 @@ class GatewayProcess:
     def __init__(
         self,
         settings: GatewaySettings,
+        access: AccessSettings,
         kafka: KafkaSettings,
         sending: ProducerSettings,
         home: HomeSettings,
     ) -> None:
         self.settings = settings
+        self.access = Access(access, settings.workers)
+        self.cors = Cors(access.cors_origins)
         self._kafka = kafka
         self._sending = sending
         self._home = home
@@ -87,11 +94,12 @@ class GatewayProcess:
         self.publishing = Publishing(
             self.producer,
             self.topics,
+            self.access,
             self._admission,
             self._counters,
             self.settings.max_body_bytes,
         )
-        lane = FastLane(self.settings, self.publishing, self.targets)
+        lane = FastLane(self.settings, self.publishing, self.targets, self.cors.fields(b""))
         self._samples = ProcessSamples(self._home.home / "metrics", self._collect)
         reach = Reach(self.producer, self._admission)
         chores = [
@@ -121,8 +129,10 @@ class GatewayProcess:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(TICK_S)
-            self._admission.tick(loop.time())
-            reach.tick(loop.time())
+            now_s = loop.time()
+            self.access.tick(now_s)
+            self._admission.tick(now_s)
+            reach.tick(now_s)
 
     async def _write_samples(self) -> None:
         while True:

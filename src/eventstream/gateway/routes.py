@@ -38,7 +38,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
         headers: Record headers of all of them.
         partition: The partition of all of them; -1 lets the key decide.
         timestamp_ms: The time of all of them, milliseconds since the epoch; 0 is now.
-        credential: The Authorization header's value, or the X-Api-Key header's; empty: neither.
+        credential: What says who is calling, as `access` is asked with it; empty: nothing does.
         special: What few requests ask for, or `None`.
     """
 

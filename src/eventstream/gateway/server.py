@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import uvicorn
 
+from eventstream.gateway.access.exposure import tls_options
 from eventstream.gateway.api import make_app
 from eventstream.gateway.connection import Connection
 from eventstream.gateway.process import GatewayProcess
 from eventstream.gateway.slow_lane import SlowLane
 from eventstream.observe.logs import configure_logging
 from eventstream.settings import (
+    AccessSettings,
     GatewaySettings,
     HomeSettings,
     KafkaSettings,
@@ -38,6 +40,7 @@ class Gateway(msgspec.Struct, frozen=True):
     """All that a gateway is started with."""
 
     settings: GatewaySettings
+    access: AccessSettings
     kafka: KafkaSettings
     sending: ProducerSettings
     home: HomeSettings
@@ -73,7 +76,7 @@ def prepare(gateway: Gateway, link: Link | None = None) -> Server:
 
 def _config(gateway: Gateway) -> uvicorn.Config:
     settings = gateway.settings
-    process = GatewayProcess(settings, gateway.kafka, gateway.sending, gateway.home)
+    process = GatewayProcess(settings, gateway.access, gateway.kafka, gateway.sending, gateway.home)
     return uvicorn.Config(
         make_app(process, process.lifespan),
         http=Connection if settings.fast_lane else SlowLane,
@@ -85,6 +88,7 @@ def _config(gateway: Gateway) -> uvicorn.Config:
         server_header=False,
         timeout_keep_alive=int(settings.keep_alive_s),
         timeout_graceful_shutdown=int(settings.grace_s),
+        **tls_options(gateway.access),
     )
 
 

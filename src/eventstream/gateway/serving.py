@@ -9,6 +9,9 @@ import socket
 import structlog
 
 from eventstream.errors import InvalidSetting
+from eventstream.gateway.access.access import Access
+from eventstream.gateway.access.cors import Cors
+from eventstream.gateway.access.exposure import require_protection, tls_options
 from eventstream.gateway.process import FLUSH_TIMEOUT_S
 from eventstream.gateway.server import Gateway, Job, prepare
 from eventstream.log.producer import connect, producer_options
@@ -37,7 +40,7 @@ def serve(gateway: Gateway) -> int:
         InvalidSetting: The address cannot be listened on, or the Kafka client refuses an option.
     """
     configure_logging(gateway.logs)
-    connect(producer_options(gateway.kafka, gateway.sending))
+    check(gateway)
     status = 0
     with _listen(gateway.settings.host, gateway.settings.port) as listening:
         if gateway.settings.workers > 1:
@@ -48,6 +51,20 @@ def serve(gateway: Gateway) -> int:
             server.run([listening])
     log.info("gateway stopped")
     return status
+
+
+def check(gateway: Gateway) -> None:
+    """Look before anything is started whether a process of this gateway could run.
+
+    Raises:
+        InvalidSetting: It could not.
+    """
+    for warning in require_protection(gateway.settings.host, gateway.access):
+        log.warning(warning)
+    tls_options(gateway.access)
+    Cors(gateway.access.cors_origins)
+    Access(gateway.access)
+    connect(producer_options(gateway.kafka, gateway.sending))
 
 
 async def _supervise(gateway: Gateway, listening: socket.socket) -> int:
@@ -68,7 +85,7 @@ def _announce(gateway: Gateway, listening: socket.socket) -> None:
     host, port = listening.getsockname()[:2]
     log.info(
         "gateway listens",
-        url=f"http://{host}:{port}",
+        url=f"{'https' if gateway.access.tls_cert else 'http'}://{host}:{port}",
         kafka=gateway.kafka.bootstrap_servers,
     )
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from eventstream.errors import InvalidSetting
+from eventstream.log.denial import AskingAdmin
 
 if TYPE_CHECKING:
     from eventstream.settings import KafkaSettings
 
 
-def connect_admin(kafka: KafkaSettings) -> AdminClient:
+def connect_admin(kafka: KafkaSettings) -> AskingAdmin:
     """Make an admin client.
 
     Raises:
@@ -25,7 +24,7 @@ def connect_admin(kafka: KafkaSettings) -> AdminClient:
         "log.connection.close": False,
     }
     try:
-        return AdminClient(options, logger=logging.getLogger("eventstream.kafka"))
+        return AskingAdmin(options)
     except KafkaException as error:
         reason = error.args[0].str()
         raise InvalidSetting(f"The Kafka client refuses its options: {reason}.") from None

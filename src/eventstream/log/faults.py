@@ -48,6 +48,7 @@ _MEANING: Mapping[int, type[EventstreamError]] = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: NotAuthorized,
     KafkaError.SASL_AUTHENTICATION_FAILED: NotAuthorized,
     KafkaError._AUTHENTICATION: NotAuthorized,
+    KafkaError._SSL: NotAuthorized,
     KafkaError._ALL_BROKERS_DOWN: KafkaUnavailable,
     KafkaError._TRANSPORT: KafkaUnavailable,
     KafkaError._RESOLVE: KafkaUnavailable,
@@ -55,6 +56,21 @@ _MEANING: Mapping[int, type[EventstreamError]] = {
     KafkaError.LEADER_NOT_AVAILABLE: KafkaUnavailable,
     KafkaError._PURGE_QUEUE: KafkaUnavailable,
 }
+_OF_CLIENT = "({reason}); check what --kafka-option and --kafka-options-file say."
+_BY_CODE: Mapping[int, str] = {
+    KafkaError._AUTHENTICATION: f"Kafka refused the credentials {_OF_CLIENT}",
+    KafkaError.SASL_AUTHENTICATION_FAILED: f"Kafka refused the credentials {_OF_CLIENT}",
+    KafkaError._SSL: f"Kafka and this program could not agree on TLS {_OF_CLIENT}",
+}
+_BY_KIND: Mapping[type[EventstreamError], str] = {
+    TopicNotFound: "{about} does not exist; create it, or check the name.",
+    OutcomeUnknown: (
+        "{about}: no acknowledgement came in time ({reason}); the event may be in the log."
+    ),
+    KafkaUnavailable: "{about}: Kafka is not available now ({reason}); try again.",
+    RecordTooLarge: "{about}: the record is larger than the topic allows ({reason}).",
+}
+_OTHERWISE = "{about}: {reason}."
 
 
 def translate(error: KafkaError, topic: str = "", *, was_sent: bool = False) -> EventstreamError:
@@ -85,12 +101,5 @@ def _sentence(kind: type[EventstreamError], error: KafkaError, topic: str) -> st
             f"{about}: the group has a member with this process's instance_id, which lives or has"
             " just died; start none beside it, or wait until its session times out (45 s)."
         )
-    if kind is TopicNotFound:
-        return f"{about} does not exist; create it, or check the name."
-    if kind is OutcomeUnknown:
-        return f"{about}: no acknowledgement came in time ({reason}); the event may be in the log."
-    if kind is KafkaUnavailable:
-        return f"{about}: Kafka is not available now ({reason}); try again."
-    if kind is RecordTooLarge:
-        return f"{about}: the record is larger than the topic allows ({reason})."
-    return f"{about}: {reason}."
+    sentence = _BY_CODE.get(error.code()) or _BY_KIND.get(kind, _OTHERWISE)
+    return sentence.format(about=about, reason=reason)

@@ -92,6 +92,8 @@ class GroupAdmin:
             found = self._client.list_consumer_groups(request_timeout=TIMEOUT_S).result()
         except KafkaException as error:
             raise translate(error.args[0]) from None
+        if found.errors and not found.valid:
+            raise translate(self._client.denial() or found.errors[0].args[0])
         return {one.group_id: _named(one.state) for one in sorted(found.valid, key=_group_id)}
 
     def describe(self, group: str) -> GroupDescription:

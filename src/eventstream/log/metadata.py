@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
 
+from eventstream.log.denial import AskingAdmin, AskingConsumer
 from eventstream.log.faults import translate
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def metadata(
     """Ask for the cluster's brokers and topics, or for one topic; blocks, callable anywhere.
 
     The client asks one broker and waits for that one, dead or not. So each attempt is short, and
-    the next one asks a broker that is up by then.
+    the next one asks a broker that is up by then. A broker that refuses the client is up.
 
     Raises:
         EventstreamError: No broker answered in time, or Kafka refused.
@@ -37,6 +38,8 @@ def metadata(
             return client.list_topics(topic, timeout=attempt_s)
         except KafkaException as error:
             fault: KafkaError = error.args[0]
+            if isinstance(client, AskingAdmin | AskingConsumer):
+                fault = client.denial() or fault
             if fault.code() not in _TRY_ANOTHER or left_s <= ATTEMPT_S:
                 raise translate(fault, topic or "") from None
             time.sleep(PAUSE_S)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import KafkaException
 
 from eventstream.errors import InvalidSetting
+from eventstream.log.denial import AskingConsumer
 
 if TYPE_CHECKING:
     from eventstream.settings import KafkaSettings
@@ -27,7 +27,7 @@ _OF_GROUPS = frozenset(
 )
 
 
-def connect_reader(kafka: KafkaSettings) -> Consumer:
+def connect_reader(kafka: KafkaSettings) -> AskingConsumer:
     """Make a consumer that commits nothing and tells where partitions end.
 
     Options that are for members of groups are left out: they may not go together with the defaults
@@ -46,7 +46,7 @@ def connect_reader(kafka: KafkaSettings) -> Consumer:
         "log.connection.close": False,
     }
     try:
-        return Consumer(options, logger=logging.getLogger("eventstream.kafka"))
+        return AskingConsumer(options)
     except KafkaException as error:
         reason = error.args[0].str()
         raise InvalidSetting(f"The Kafka consumer refuses its options: {reason}.") from None

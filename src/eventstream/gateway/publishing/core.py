@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from eventstream.errors import EventstreamError, OutcomeUnknown, TopicNotFound
+from eventstream.gateway.access.refusals import RESOLVE
 from eventstream.gateway.formats.json_event import JSON
 from eventstream.gateway.formats.ndjson import NDJSON
 from eventstream.gateway.formats.raw import RAW
@@ -17,6 +18,7 @@ from eventstream.gateway.routes import Refused
 from eventstream.log.faults import translate
 
 if TYPE_CHECKING:
+    from eventstream.gateway.access.access import Access
     from eventstream.gateway.admission import Admission
     from eventstream.gateway.answers import Answer
     from eventstream.gateway.counters import GatewayCounters
@@ -40,6 +42,7 @@ class Publishing:
     Args:
         producer: Sends events.
         topics: Knows which topics exist.
+        access: Knows who may write where.
         admission: Knows whether there is room.
         counters: What happened so far.
         max_body_bytes: The largest body, after it is inflated.
@@ -49,20 +52,24 @@ class Publishing:
         self,
         producer: Producer,
         topics: TopicDirectory,
+        access: Access,
         admission: Admission,
         counters: GatewayCounters,
         max_body_bytes: int,
     ) -> None:
         self.producer = producer
         self.topics = topics
+        self.access = access
         self.admission = admission
         self.counters = counters
         self._max_body_bytes = max_body_bytes
 
     def publish(self, route: Route, body: bytes, responder: Responder) -> None:
         """Publish a request's events; the answer reaches `responder`, now or later."""
-        refusal = self.admission.refusal()
-        if refusal is not None:
+        refusal = self.access.refusal(route.credential, route.topic) or self.admission.refusal()
+        if refusal is RESOLVE:
+            self.access.resolve(lambda: self.publish(route, body, responder))
+        elif refusal is not None:
             self.refuse(refusal, route.format, responder)
         elif route.topic in self.topics.known:
             self._publish(route, body, responder)
@@ -73,7 +80,9 @@ class Publishing:
         """Say why a request is refused before its body has come, or `None`."""
         if isinstance(route, Refused):
             return route
-        problem = self.admission.refusal()
+        problem = self.access.refusal(route.credential, route.topic, events=0)
+        if problem is None or problem is RESOLVE:
+            problem = self.admission.refusal()
         return None if problem is None else Refused(problem, route.format)
 
     def refuse(self, problem: Problem, format_: Format, responder: Responder) -> None:
@@ -97,7 +106,7 @@ class Publishing:
             if error is not None:
                 self.refuse(problem_of(error), route.format, responder)
             elif route.topic in self.topics.known:
-                self.publish(route, body, responder)
+                self._publish(route, body, responder)
             else:
                 missing = TopicNotFound(
                     f"Topic {route.topic!r} does not exist; create it, or check the name."
@@ -124,4 +133,5 @@ class Publishing:
         if special is not None and special.encoding:
             body = inflate(body, special.encoding, self._max_body_bytes)
         batch = route.format.decode(route, body)
+        self.access.charge(route.credential, len(batch.records) - 1)
         PublishBatch(self, route, batch, responder)

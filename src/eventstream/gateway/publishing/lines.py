@@ -58,6 +58,7 @@ class PublishLines:
             self._failures |= dict.fromkeys(lines.numbers[sent:], problem_of(error))
             publishing.counters.rejected += len(lines.numbers) - sent
         self._sent = self._waiting = sent
+        publishing.access.charge(route.credential, sent - 1)
         publishing.admission.enter(sent, self._size)
         if not sent:
             self._finish()

@@ -1,15 +1,11 @@
-"""What the targets' readers share: topic names, percent-encoding, credentials; pure."""
+"""What the targets' readers share: topic names and percent-encoding; pure."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from eventstream.gateway.problems import Problem, Rejected
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _SHOWN = 260
@@ -48,22 +44,3 @@ def query_value(value: bytes) -> bytes | None:
     if _bad_percent(value):
         return None
     return unquote_to_bytes(value.replace(b"+", b" "))
-
-
-def credential_of(fields: Mapping[bytes, Sequence[bytes]]) -> bytes:
-    """Take what says who is calling: the Authorization header, or else X-Api-Key.
-
-    Raises:
-        Rejected: There is more than one.
-    """
-    found = (*fields.get(b"authorization", ()), *fields.get(b"x-api-key", ()))
-    if len(found) > 1:
-        raise Rejected(
-            Problem(
-                400,
-                "invalid-credential",
-                "The request has more than one credential; send one Authorization or X-Api-Key"
-                " header.",
-            )
-        )
-    return found[0] if found else b""

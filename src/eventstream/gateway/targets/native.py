@@ -12,7 +12,7 @@ from eventstream.gateway.formats.ndjson import NDJSON
 from eventstream.gateway.formats.times import milliseconds
 from eventstream.gateway.problems import Problem, Rejected
 from eventstream.gateway.routes import Route, Special
-from eventstream.gateway.targets.names import credential_of, query_value, topic_of
+from eventstream.gateway.targets.names import query_value, topic_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,6 @@ PUBLISH = b"/publish"
 _RECORD_HEADER = b"event-header-"
 _READ = frozenset(
     {
-        b"authorization",
         b"content-encoding",
         b"content-type",
         b"event-key",
@@ -35,7 +34,6 @@ _READ = frozenset(
         b"prefer",
         b"traceparent",
         b"tracestate",
-        b"x-api-key",
     }
 )
 _IN_QUERY = frozenset({b"key", b"key-from", b"timestamp-from"})
@@ -46,7 +44,11 @@ _traceparent = re.compile(
 
 
 def native_route(
-    path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]], default_topic: str
+    path: bytes,
+    query: bytes,
+    headers: Iterable[tuple[bytes, bytes]],
+    default_topic: str,
+    credential: bytes = b"",
 ) -> Route:
     """Read a native publish request's head.
 
@@ -55,6 +57,7 @@ def native_route(
         query: The query without its question mark, still percent-encoded.
         headers: Names in lower case, and values.
         default_topic: The topic of `/publish`.
+        credential: Who is calling.
 
     Raises:
         Rejected: Something in it is not acceptable.
@@ -75,7 +78,7 @@ def native_route(
         _key(fields, asked),
         (*record_headers, *_trace(fields)),
         timestamp_ms=_timestamp(fields),
-        credential=credential_of(fields),
+        credential=credential,
         special=_special(fields, asked, format_),
     )
 

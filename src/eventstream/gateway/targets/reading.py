@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eventstream.gateway.access.credentials import credential_of
 from eventstream.gateway.formats.raw import RAW
 from eventstream.gateway.problems import Rejected
 from eventstream.gateway.routes import Refused
 from eventstream.gateway.targets.native import PUBLISH, native_route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from eventstream.gateway.routes import Route
 
@@ -29,7 +30,7 @@ class Targets:
         self._default_topic = default_topic
 
     def read(
-        self, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]
+        self, path: bytes, query: bytes, headers: Sequence[tuple[bytes, bytes]]
     ) -> Route | Refused | None:
         """Read a head.
 
@@ -43,7 +44,9 @@ class Targets:
         """
         try:
             if _is_native(path):
-                return native_route(path, query, headers, self._default_topic)
+                return native_route(
+                    path, query, headers, self._default_topic, credential_of(headers)
+                )
         except Rejected as rejected:
             return Refused(rejected.problem, RAW)
         return None
