@@ -1,7 +1,7 @@
 """What every format is made of; pure.
 
 A format turns a request's body into records, and what became of them into an answer's bytes. The
-core between the two (`gateway/publishing.py`) knows no format, and a format knows no Kafka.
+core between the two (`gateway/publishing/`) knows no format, and a format knows no Kafka.
 """
 
 from __future__ import annotations
@@ -50,26 +50,33 @@ class Placed(NamedTuple):
     timestamp_ms: int
 
 
+QUEUED = Placed(-1, -1, -1)
+"""A record in the producer's queue, of which its client does not wait to hear more."""
+
 Outcome = Placed | Problem
 """What became of one record: where it stands, or why it does not, or may not."""
+
+
+class Batch(Protocol):
+    """The records of one request, and how its client is told what became of them."""
+
+    @property
+    def records(self) -> Sequence[Record | Problem]:
+        """In the body's order, each record, or what keeps it from being one."""
+
+    def answer(self, outcomes: Sequence[Outcome]) -> Answer:
+        """Say what became of each record, in the order of `records`."""
 
 
 class Format(Protocol):
     """One way a request can carry events."""
 
-    def decode(self, route: Route, body: bytes) -> Sequence[Record | Problem]:
+    def decode(self, route: Route, body: bytes) -> Batch:
         """Take the records out of a request's body.
-
-        Returns:
-            In the body's order, each record, or what keeps it from being one: the others are
-            published all the same, and `answer` gets the problem in its place.
 
         Raises:
             Rejected: Nothing of this request is to be published; `refuse` makes the answer.
         """
 
-    def answer(self, route: Route, outcomes: Sequence[Outcome]) -> Answer:
-        """Say what became of each record, in the order `decode` gave them."""
-
-    def refuse(self, route: Route | None, problem: Problem) -> Answer:
+    def refuse(self, problem: Problem) -> Answer:
         """Say why a request carried no event to Kafka, as this format's clients expect it."""
