@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventstream.gateway.formats.cloudevents import batch, structured, syntax
-from eventstream.gateway.formats.cloudevents.binary import binary, is_binary
+from eventstream.gateway.formats.cloudevents import syntax
+from eventstream.gateway.formats.cloudevents.batch import BATCHED
+from eventstream.gateway.formats.cloudevents.headers import binary, is_binary
+from eventstream.gateway.formats.cloudevents.structured import STRUCTURED
 from eventstream.gateway.problems import Problem, Rejected
 
 if TYPE_CHECKING:
@@ -19,8 +21,8 @@ __all__ = ["binary", "format_of", "is_binary"]
 
 _PREFIX = "application/cloudevents"
 _FORMATS: dict[str, Format] = {
-    "application/cloudevents+json": structured,
-    "application/cloudevents-batch+json": batch,
+    "application/cloudevents+json": STRUCTURED,
+    "application/cloudevents-batch+json": BATCHED,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_base64
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,6 +20,9 @@ from eventstream.gateway.formats.cloudevents.attributes import (
 from eventstream.gateway.formats.contract import Record
 from eventstream.gateway.problems import Problem, Rejected
 
+if TYPE_CHECKING:
+    from eventstream.events import Headers
+
 Members = dict[str, msgspec.Raw]
 
 _members = msgspec.json.Decoder(Members).decode
@@ -32,13 +36,20 @@ _ENCODINGS = {"utf-8": "utf-8", "us-ascii": "ascii", "iso-8859-1": "latin-1"}
 """The charsets a string can be written in here; a client may name any."""
 
 
-def decode(text: bytes, key: bytes | None) -> Record:
+def decode(
+    text: bytes, key: bytes | None = None, more: Headers = (), timestamp_ms: int = 0
+) -> Record:
     """Make a record of one event.
+
+    An event without data is a record without a value, which is a tombstone where the topic is
+    compacted (Kafka binding 1.0.3, section 3.2.2). Data that is JSON's `null` is a value.
 
     Args:
         text: The event in the JSON event format.
         key: The key that the request names, or `None`. It is the record's (Kafka binding, 3.1);
             without one `partitionkey` is.
+        more: Record headers that the request asks for, after the event's own.
+        timestamp_ms: The record's time, milliseconds since the epoch; 0 is when it is sent.
 
     Raises:
         Rejected: The text is not JSON, or not a CloudEvent.
@@ -56,7 +67,8 @@ def decode(text: bytes, key: bytes | None) -> Record:
         value = _from_base64(encoded)
     else:
         raise invalid("The event has both data and data_base64; give one of them.")
-    return Record(value, partition_key if key is None else key, headers)
+    record_key = partition_key if key is None else key
+    return Record(value, record_key, headers + more, timestamp_ms=timestamp_ms)
 
 
 def _decode_members(text: bytes) -> Members:

@@ -27,7 +27,7 @@ _PATH = f"(?!//){_run_of(_REGISTERED + ':@/')}"
 _QUERY = rf"(?:\?{_run_of(_REGISTERED + ':@/?')})?"
 _FRAGMENT = rf"(?:\#{_run_of(_REGISTERED + ':@/?')})?"
 _ABSOLUTE = f"{_SCHEME}(?:{_AUTHORITY}|{_PATH})"
-_RELATIVE = f"(?:{_AUTHORITY}|(?![^/?#]*+:){_PATH})"
+_RELATIVE = f"(?:{_AUTHORITY}|(?![^/?#:]*+:){_PATH})"
 
 _absolute_uri = re.compile(_ABSOLUTE + _QUERY).fullmatch
 _uri_reference = re.compile(f"(?=.)(?:{_ABSOLUTE}|{_RELATIVE}){_QUERY}{_FRAGMENT}").fullmatch
@@ -44,10 +44,10 @@ _timestamp = re.compile(
 ).fullmatch
 _LAST_MINUTE_OF_DAY = 23 * 60 + 59
 
-_TOKEN = r"[!#$%&'*+\-.^_`{|}~0-9A-Za-z]++"  # noqa: S105 - RFC 2045's word, not a secret
+_WORD = r"[!#$%&'*+\-.^_`{|}~0-9A-Za-z]++"
 _QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*+"'
-_PARAMETER = f"({_TOKEN})=({_TOKEN}|{_QUOTED})"
-_media_type = re.compile(f"{_TOKEN}/{_TOKEN}(?: *+;(?: *+{_PARAMETER})?)*+ *+").fullmatch
+_PARAMETER = f"({_WORD})=({_WORD}|{_QUOTED})"
+_media_type = re.compile(f"{_WORD}/{_WORD}(?: *+;(?: *+{_PARAMETER})?)*+ *+").fullmatch
 _parameters = re.compile(f"; *+{_PARAMETER}").findall
 
 _NONCHARACTERS = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
