@@ -1,7 +1,7 @@
 """Context attributes by the core specification, alike in both encodings."""
 
 import pytest
-from events import event, headers, problem_of, structured
+from cloudevent_samples import event, headers, problem_of, structured
 
 from eventstream.gateway.formats.cloudevents import binary
 

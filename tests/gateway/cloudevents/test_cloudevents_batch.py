@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from events import batched, event, problem_of, route
+from cloudevent_samples import batched, event, problem_of, route
 
 from eventstream.gateway.formats.cloudevents.batch import BATCHED
 from eventstream.gateway.formats.contract import QUEUED, Placed
@@ -75,7 +75,9 @@ def test_a_batch_is_an_array(body):
     "body", [b"", b"[", b"[1,]", b"[{]", b'[{"id":"\xff"}]', b"[" * 100_000, b"[] []"]
 )
 def test_a_batch_is_json(body):
-    assert problem_of(batched, body)[:2] == (400, "invalid-json")
+    problem = problem_of(batched, body)
+    assert problem[:2] == (400, "invalid-json")
+    assert problem.detail.startswith("The body is not JSON: ")
 
 
 def test_the_answer_places_each_event_in_order():

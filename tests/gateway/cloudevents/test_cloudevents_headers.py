@@ -4,7 +4,7 @@ import string
 from urllib.parse import quote
 
 import pytest
-from events import attempt, headers, problem_of
+from cloudevent_samples import attempt, headers, problem_of
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,7 +1,7 @@
 """Records by the Kafka protocol binding, and the Partitioning extension."""
 
 import pytest
-from events import batched, event, headers, structured
+from cloudevent_samples import batched, event, headers, structured
 
 from eventstream.gateway.formats.cloudevents import binary
 from eventstream.gateway.formats.cloudevents.event import decode

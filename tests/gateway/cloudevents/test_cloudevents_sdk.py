@@ -4,11 +4,11 @@ import string
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from cloudevent_samples import route
 from cloudevents.core.bindings import http, kafka
 from cloudevents.core.bindings.kafka import KafkaMessage
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-from events import route
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,7 +99,7 @@ def assert_same(found, sent):
 
 
 @given(ATTRIBUTES, CONTENTS)
-def test_binary_mode(attributes, content):
+def test_an_event_in_binary_mode_is_the_same_to_the_sdk(attributes, content):
     message = http.to_binary(written(attributes, content), JSONFormat())
     headers = [(name.encode(), text.encode("ascii")) for name, text in message.headers.items()]
     assert is_binary(headers)
@@ -111,7 +111,7 @@ def test_binary_mode(attributes, content):
 
 
 @given(ATTRIBUTES, NUMBERS_AND_FLAGS, CONTENTS)
-def test_structured_mode(attributes, more, content):
+def test_an_event_in_structured_mode_is_the_same_to_the_sdk(attributes, more, content):
     sent = written({**more, **attributes}, content)
     message = http.to_structured(sent, JSONFormat())
     chosen = format_of(message.headers["content-type"].encode())
@@ -120,7 +120,7 @@ def test_structured_mode(attributes, more, content):
 
 
 @given(st.lists(st.tuples(ATTRIBUTES, NUMBERS_AND_FLAGS, CONTENTS), max_size=4))
-def test_batched_mode(drawn):
+def test_an_event_in_batched_mode_is_the_same_to_the_sdk(drawn):
     sent = [written({**more, **attributes}, content) for attributes, more, content in drawn]
     body = b"[" + b",".join(map(JSONFormat().write, sent)) + b"]"
     chosen = format_of(b"application/cloudevents-batch+json; charset=utf-8")

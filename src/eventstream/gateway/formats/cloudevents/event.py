@@ -30,6 +30,7 @@ _string = msgspec.json.Decoder(str).decode
 _is_integer = re.compile(rb"-?[0-9]+").fullmatch
 _INT32 = range(-(2**31), 2**31)
 _INT32_DIGITS = 11
+_SHOWN = 100
 _BOOLEANS = {b"true": "true", b"false": "false"}
 
 _ENCODINGS = {"utf-8": "utf-8", "us-ascii": "ascii", "iso-8859-1": "latin-1"}
@@ -68,7 +69,7 @@ def decode(
     else:
         raise invalid("The event has both data and data_base64; give one of them.")
     record_key = partition_key if key is None else key
-    return Record(value, record_key, headers + more, timestamp_ms=timestamp_ms)
+    return Record(value, record_key, headers + more, -1, timestamp_ms)
 
 
 def _decode_members(text: bytes) -> Members:
@@ -146,8 +147,8 @@ def _value(data: msgspec.Raw, content_type: str) -> bytes:
         text = _string(data)
     except msgspec.ValidationError:
         raise invalid(
-            f"The event's data must be a JSON string, since its datacontenttype, {content_type},"
-            " is not JSON; or send it as data_base64."
+            "The event's data must be a JSON string, since its datacontenttype,"
+            f" {_shown(content_type)}, is not JSON; or send it as data_base64."
         ) from None
     return _in_charset(text, content_type)
 
@@ -158,16 +159,20 @@ def _in_charset(text: str, content_type: str) -> bytes:
     encoding = _ENCODINGS.get(charsets[0])
     if encoding is None or len(charsets) > 1:
         raise invalid(
-            f"The event's data cannot be written as {content_type}: the charsets for a string are"
-            " utf-8, us-ascii and iso-8859-1; send it as data_base64."
+            f"The event's data cannot be written as {_shown(content_type)}: the charsets for a"
+            " string are utf-8, us-ascii and iso-8859-1; send it as data_base64."
         )
     try:
         return text.encode(encoding)
     except UnicodeEncodeError:
         raise invalid(
-            f"The event's data has characters that its datacontenttype, {content_type}, cannot"
-            " carry; declare charset=utf-8, or send it as data_base64."
+            f"The event's data has characters that its datacontenttype, {_shown(content_type)},"
+            " cannot carry; declare charset=utf-8, or send it as data_base64."
         ) from None
+
+
+def _shown(content_type: str) -> str:
+    return content_type if len(content_type) <= _SHOWN else content_type[:_SHOWN] + "…"
 
 
 def _unless_null(raw: msgspec.Raw | None) -> msgspec.Raw | None:
