@@ -69,8 +69,8 @@ def describe_topic(
         raise translate(found.error, topic)
     led = [number for number, part in sorted(found.partitions.items()) if part.leader >= 0]
     try:
-        oldest = _offsets(client, topic, led, OffsetSpec.earliest(), timeout_s)
-        ends = _offsets(client, topic, led, OffsetSpec.latest(), timeout_s)
+        oldest = offsets(client, topic, led, OffsetSpec.earliest(), timeout_s)
+        ends = offsets(client, topic, led, OffsetSpec.latest(), timeout_s)
         settings = _own_settings(client, topic, timeout_s)
     except KafkaException as error:
         raise translate(error.args[0], topic) from None
@@ -91,9 +91,14 @@ def describe_topic(
     )
 
 
-def _offsets(
+def offsets(
     client: AdminClient, topic: str, partitions: list[int], spec: OffsetSpec, timeout_s: float
 ) -> dict[int, int]:
+    """Ask for one offset of each partition.
+
+    Raises:
+        KafkaException: Kafka did not answer in time, or refused.
+    """
     places: Any = {TopicPartition(topic, number): spec for number in partitions}
     if not places:
         return {}
