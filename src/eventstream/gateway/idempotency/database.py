@@ -98,7 +98,7 @@ class Database:
                 break
             try:
                 rows = await self._attempt(statement, values, left_s)
-            except PoolTimeout:
+            except (PoolTimeout, psycopg.errors.QueryCanceled):
                 break
             except psycopg.OperationalError:
                 continue

@@ -43,7 +43,8 @@ SESSION = (
     "SET enable_seqscan = off",
     "SET enable_hashjoin = off",
     "SET enable_mergejoin = off",
-    "SET statement_timeout = '5s'",
+    # Before the client's patience ends: what nobody waits for any more should not happen later.
+    "SET statement_timeout = '1500ms'",
 )
 
 RESERVE = """
