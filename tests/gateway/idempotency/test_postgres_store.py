@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 
+import psutil
 import psycopg
 import pytest
 
@@ -137,6 +138,29 @@ def test_a_table_locked_by_somebody_is_given_up_in_time(postgres_database):
                     await store.reserve(ask())
                 assert time.monotonic() - began < 4
             assert await until_it_answers(store, ask()) == Reserved()
+
+    asyncio.run(story())
+
+
+def test_a_server_that_stands_still_is_given_up_in_time_and_used_again(own_postgres):
+    server, _ = own_postgres
+
+    async def story():
+        async with PostgresStore(server.dsn, 60) as store:
+            assert await store.reserve(ask()) == Reserved()
+            first = psutil.Process(server.pid)
+            family = [first, *first.children(recursive=True)]
+            for process in family:
+                process.suspend()
+            try:
+                began = time.monotonic()
+                with pytest.raises(StoreUnavailable):
+                    await store.reserve(ask(b"into the void"))
+                assert time.monotonic() - began < 4
+            finally:
+                for process in family:
+                    process.resume()
+            assert await until_it_answers(store, ask(b"later")) == Reserved()
 
     asyncio.run(story())
 
