@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 
 from eventstream.errors import LocalServerError
-from eventstream.local import unprivileged
+from eventstream.local import postgres_install, unprivileged
 from eventstream.local.postgres import start_postgres
 from eventstream.settings import HomeSettings
 from waiting import wait_until
@@ -145,6 +146,23 @@ def test_a_folder_is_reachable_when_all_on_the_way_may_be_entered(tmp_path):
     assert not unprivileged.can_reach(folder, user)
     assert unprivileged.can_reach(folder, None)
     assert unprivileged.can_reach(Path("/usr/bin"), user)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's folders are out of reach")
+def test_programs_out_of_reach_are_copied_to_where_they_can_run(own_home, monkeypatch):
+    monkeypatch.setattr(postgres_install, "can_reach", lambda *_: False)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        reachable = Path(name)
+        reachable.chmod(0o755)
+        monkeypatch.setattr(postgres_install, "reachable_folder", lambda: reachable)
+        server = start_postgres(own_home)
+        (copy,) = reachable.iterdir()
+        assert Path(psutil.Process(server.pid).exe()).is_relative_to(copy)
+        assert ask(server, "SELECT 1") == (1,)
+        server.stop()
+        assert start_postgres(own_home).port
+        assert list(reachable.iterdir()) == [copy]
+        start_postgres(own_home).stop()
 
 
 def test_every_test_gets_a_database_of_its_own(postgres, postgres_database):
