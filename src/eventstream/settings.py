@@ -356,6 +356,34 @@ class AccessSettings(KeyFileSettings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencySettings(_Checked):
+    """What the gateway remembers of requests with an Idempotency-Key."""
+
+    idempotency_store: str = option(
+        "memory",
+        "Where keys and answers are kept: `memory` is of one process and ends with it; `postgres`"
+        " is shared by all gateways, and survives them.",
+        choices=("memory", "postgres"),
+    )
+    idempotency_dsn: str | None = option(
+        None,
+        "How to reach that PostgreSQL: postgresql://user:password@host:port/database.",
+        secret=True,
+    )
+    idempotency_ttl_s: float = option(
+        86_400.0, "How long a key and its answer are remembered, in seconds.", minimum=1
+    )
+    idempotency_max_keys: int = option(
+        200_000,
+        "The most keys in memory; at the bound the oldest answers are forgotten early.",
+        minimum=1,
+    )
+    idempotency_max_bytes: int = option(
+        256_000_000, "The most bytes they take, about; likewise.", minimum=10_000
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings(_Checked):
     """The processes that run handlers."""
 
@@ -456,6 +484,7 @@ GROUPS: tuple[type[Any], ...] = (
     GatewaySettings,
     KeyFileSettings,
     AccessSettings,
+    IdempotencySettings,
     WorkerSettings,
     LogSettings,
     HomeSettings,

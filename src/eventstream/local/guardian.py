@@ -1,7 +1,8 @@
 """The small process that stands between a server and whoever started it.
 
-A program of its own, run as `python -I -S guardian.py OWNER OWNER-START FOLDER COMMAND...`; it
-imports nothing of ours. It starts the command in FOLDER, writes its pid to standard output and:
+A program of its own, run as
+`python -I -S guardian.py OWNER OWNER-START FOLDER USER STOP-SIGNAL COMMAND...`; it imports nothing
+of ours. It starts the command in FOLDER, writes its pid to standard output and:
 
 * ends the server when the owner's process is gone, however it went and whichever of its threads
   had asked for the server;
@@ -9,7 +10,8 @@ imports nothing of ours. It starts the command in FOLDER, writes its pid to stan
 * stops the server when it is asked to stop, and takes it along if it is killed, so no death on
   either side leaves an orphan.
 
-OWNER-START tells the owner from a later process with the same pid.
+OWNER-START tells the owner from a later process with the same pid. USER is the number of the user
+the server runs as, or empty for the one that starts it; STOP-SIGNAL asks the server to stop.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import pwd
 import signal
 import sys
 import time
@@ -41,13 +44,16 @@ def start_of(pid: int) -> str:
     return "" if fields[_STATE] in "ZX" else fields[_STARTED]
 
 
-def _start(folder: str, command: list[str]) -> int:
+def _start(folder: str, user: str, command: list[str]) -> int:
     guardian = os.getpid()
     libc = ctypes.CDLL(None)
     pid = os.fork()
     if pid:
         return pid
     try:
+        if user:
+            _become(int(user))
+        # After the change of user, which would clear it.
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == guardian:
             signal.pthread_sigmask(signal.SIG_SETMASK, set())
@@ -60,7 +66,15 @@ def _start(folder: str, command: list[str]) -> int:
         os._exit(127)
 
 
-def _watch(pid: int, owner: int, owner_start: str) -> int:
+def _become(user: int) -> None:
+    """Give up being root for good, groups first."""
+    group = pwd.getpwuid(user).pw_gid
+    os.setgroups([])
+    os.setgid(group)
+    os.setuid(user)
+
+
+def _watch(pid: int, owner: int, owner_start: str, stop_signal: int) -> int:
     """Return the server's wait status once it has ended."""
     owned = True
     kill_at: float | None = None
@@ -71,7 +85,7 @@ def _watch(pid: int, owner: int, owner_start: str) -> int:
         # A detaching owner may be gone before its signal is taken: the signal counts.
         orphaned = owned and start_of(owner) != owner_start
         if orphaned and kill_at is None and signal.SIGUSR1 not in signal.sigpending():
-            kill_at = _end(pid)
+            kill_at = _end(pid, stop_signal)
         if kill_at is not None and time.monotonic() > kill_at:
             os.kill(pid, signal.SIGKILL)
         is_busy = owned or kill_at is not None
@@ -79,12 +93,12 @@ def _watch(pid: int, owner: int, owner_start: str) -> int:
         if taken is not None and taken.si_signo == signal.SIGUSR1:
             owned = False
         elif taken is not None and taken.si_signo != signal.SIGCHLD and kill_at is None:
-            kill_at = _end(pid)
+            kill_at = _end(pid, stop_signal)
 
 
-def _end(pid: int) -> float:
+def _end(pid: int, stop_signal: int) -> float:
     """Ask the server to stop, paused or not; return when patience is over."""
-    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, stop_signal)
     os.kill(pid, signal.SIGCONT)
     return time.monotonic() + GRACE_S
 
@@ -94,11 +108,11 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
     with contextlib.suppress(PermissionError):  # It leads a session already.
         os.setsid()
-    owner, owner_start, folder, *command = sys.argv[1:]
-    pid = _start(folder, command)
+    owner, owner_start, folder, user, stop_signal, *command = sys.argv[1:]
+    pid = _start(folder, user, command)
     os.write(1, f"{pid}\n".encode())
     os.dup2(2, 1)
-    status = _watch(pid, int(owner), owner_start)
+    status = _watch(pid, int(owner), owner_start, int(stop_signal))
     ended = os.waitstatus_to_exitcode(status)
     how = f"killed by signal {-ended}" if ended < 0 else f"exit code {ended}"
     os.write(2, f"The process has ended: {how}.\n".encode())

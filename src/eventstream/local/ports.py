@@ -59,6 +59,15 @@ def require_free(nodes: list[Node]) -> None:
                 )
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on now.
+
+    Raises:
+        LocalServerError: None was found.
+    """
+    return _free(1)[0]
+
+
 def is_free(port: int) -> bool:
     """Whether a server could listen on this port now."""
     with socket.socket() as probe:

@@ -107,6 +107,9 @@ def start(
     console: Path,
     owner: Owner,
     environment: Mapping[str, str],
+    *,
+    user: int | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
 ) -> ServerProcess:
     """Start a server that ends with its owner.
 
@@ -116,6 +119,8 @@ def start(
         console: The file its standard output and error are added to.
         owner: The process it ends with, until it is detached.
         environment: Its environment.
+        user: The number of the user it runs as, where that is another; only root may ask for it.
+        stop_signal: What asks it to stop when its owner is gone.
     """
     reading, writing = os.pipe()
     output = os.open(console, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -124,7 +129,8 @@ def start(
             sys.executable,
             [
                 *(sys.executable, "-I", "-S", guardian.__file__),
-                *(str(owner.pid), owner.start, str(folder), *command),
+                *(str(owner.pid), owner.start, str(folder)),
+                *("" if user is None else str(user), str(int(stop_signal)), *command),
             ],
             environment,
             file_actions=[

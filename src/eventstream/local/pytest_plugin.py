@@ -1,8 +1,9 @@
-"""Fixtures that give a test a real Kafka.
+"""Fixtures that give a test a real Kafka, and a real PostgreSQL.
 
-`kafka` is one broker, `kafka_cluster` three, each started when a test first asks for it and shared
-by the whole session: all workers of pytest-xdist use the same one. They end with the session,
-however it ends. `topic` and `make_topic` keep tests out of each other's way.
+`kafka` is one broker, `kafka_cluster` three, `postgres` a server; each is started when a test first
+asks for it and shared by the whole session: all workers of pytest-xdist use the same one. They end
+with the session, however it ends. `topic`, `make_topic` and `postgres_database` keep tests out of
+each other's way.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from eventstream.local.kafka import LocalKafka
+    from eventstream.local.postgres import RunningPostgres
 
     class MakeTopic(Protocol):
         """Creates a topic of its own for a test and returns its name."""
@@ -79,12 +81,40 @@ def topic(make_topic: MakeTopic) -> str:
     return make_topic()
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres]:
+    """Give a running PostgreSQL; `postgres.dsn` is how its superuser reaches it."""
+    from eventstream.local.postgres import start_postgres  # noqa: PLC0415
+    from eventstream.settings import HomeSettings  # noqa: PLC0415
+
+    folder = _folder(tmp_path_factory, "postgres")
+    with _use(folder) as users:
+        running = start_postgres(HomeSettings(home=folder), owner_pid=_owner())
+        users.append(_me())
+    try:
+        yield running
+    finally:
+        with _use(folder) as users:
+            users.remove(_me())
+            if not users:
+                running.discard()
+
+
+@pytest.fixture
+def postgres_database(postgres: RunningPostgres) -> Iterator[str]:
+    """Give the DSN of a new, empty database on `postgres`, deleted after the test."""
+    import psycopg  # noqa: PLC0415
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield postgres.dsn.rpartition("/")[0] + "/" + name
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @contextlib.contextmanager
 def _shared(tmp_path_factory: pytest.TempPathFactory, brokers: int) -> Iterator[LocalKafka]:
-    """Share one cluster among all who enter; the last to leave stops it.
-
-    Under pytest-xdist its owner is the controller: a worker may end, or crash, before the others.
-    """
+    """Share one cluster among all who enter; the last to leave stops it."""
     from eventstream.local.kafka import LocalKafka  # noqa: PLC0415
     from eventstream.settings import (  # noqa: PLC0415
         BrokerSettings,
@@ -92,31 +122,48 @@ def _shared(tmp_path_factory: pytest.TempPathFactory, brokers: int) -> Iterator[
         from_environment,
     )
 
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if worker else base) / f"kafka-{brokers}"
-    folder.mkdir(exist_ok=True)
+    folder = _folder(tmp_path_factory, f"kafka-{brokers}")
     cluster = LocalKafka(
         from_environment(HomeSettings, os.environ, home=folder),
         BrokerSettings(brokers=brokers, broker_port=0),
-        owner_pid=os.getppid() if worker else None,
+        owner_pid=_owner(),
     )
-    me = f"{worker}-{os.getpid()}"
-    with _users(folder) as users:
+    with _use(folder) as users:
         cluster.start()
-        users.append(me)
+        users.append(_me())
     try:
         yield cluster
     finally:
-        with _users(folder) as users:
-            users.remove(me)
+        with _use(folder) as users:
+            users.remove(_me())
             if not users:
                 cluster.stop()
 
 
+def _folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    """Make the folder of a server that all workers of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if _worker() else base) / name
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _worker() -> str | None:
+    return os.environ.get("PYTEST_XDIST_WORKER")
+
+
+def _me() -> str:
+    return f"{_worker()}-{os.getpid()}"
+
+
+def _owner() -> int | None:
+    """Return whom a shared server ends with: the controller, which outlives its workers."""
+    return os.getppid() if _worker() else None
+
+
 @contextlib.contextmanager
-def _users(folder: Path) -> Iterator[list[str]]:
-    """Hold the list of those who use a shared cluster, written back at the end."""
+def _use(folder: Path) -> Iterator[list[str]]:
+    """Hold the list of those who use a shared server, written back at the end."""
     with (folder / "users.json").open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)

@@ -27,11 +27,15 @@ _OF_GROUPS = frozenset(
 )
 
 
-def connect_reader(kafka: KafkaSettings) -> AskingConsumer:
+def connect_reader(kafka: KafkaSettings, *, read_uncommitted: bool = False) -> AskingConsumer:
     """Make a consumer that commits nothing and tells where partitions end.
 
     Options that are for members of groups are left out: they may not go together with the defaults
     of a reader.
+
+    Args:
+        kafka: How to reach Kafka.
+        read_uncommitted: Read on where somebody's transaction is open, to the true end.
 
     Raises:
         InvalidSetting: The client refuses an option.
@@ -45,6 +49,8 @@ def connect_reader(kafka: KafkaSettings) -> AskingConsumer:
         "auto.offset.reset": "earliest",
         "log.connection.close": False,
     }
+    if read_uncommitted:
+        options["isolation.level"] = "read_uncommitted"
     try:
         return AskingConsumer(options)
     except KafkaException as error:
