@@ -11,6 +11,7 @@ import logging
 import random
 import re
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 from os import cpu_count
 
@@ -26,6 +27,9 @@ from eventstream.gateway.admission import Admission
 from eventstream.gateway.api import make_app
 from eventstream.gateway.connection import Connection
 from eventstream.gateway.counters import GatewayCounters
+from eventstream.gateway.idempotency.flow import Idempotency
+from eventstream.gateway.idempotency.memory import MemoryStore
+from eventstream.gateway.idempotency.settlement import Lease
 from eventstream.gateway.lane import FastLane
 from eventstream.gateway.publishing.core import Publishing
 from eventstream.gateway.slow_lane import SlowLane
@@ -92,6 +96,13 @@ class Topics:
         raise AssertionError(topic)
 
 
+class Ends:
+    """Stands for what the flow asks of topics."""
+
+    async def start(self, _topic):
+        return b""
+
+
 class Wire(asyncio.Transport):
     """A connection in memory."""
 
@@ -126,6 +137,8 @@ class Gateway:
     """One lane over a log in memory."""
 
     cors = Cors(())
+    access = Access(AccessSettings())
+    metadata = None
     settings = GatewaySettings(max_body_bytes=4096, max_head_bytes=2048)
 
     def __init__(self, protocol):
@@ -134,9 +147,15 @@ class Gateway:
         self.publishing = Publishing(
             self.producer,
             Topics(),
-            Access(AccessSettings()),
+            self.access,
             Admission(10**6, 10**9),
             GatewayCounters(),
+            Idempotency(
+                MemoryStore(9.0, 10**5, 10**8, time.monotonic),
+                Ends(),
+                Lease(1.0, 2.0),
+                time.monotonic,
+            ),
             4096,
         )
         self._state = ServerState()

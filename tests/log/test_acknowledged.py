@@ -104,7 +104,7 @@ def test_the_gateway_answers_that_it_does_not_know(form):
 
     counters, deaf = GatewayCounters(), Deaf()
     publishing = Publishing(
-        deaf, Topics(), Access(AccessSettings()), Admission(10, 1000), counters, 1000
+        deaf, Topics(), Access(AccessSettings()), Admission(10, 1000), counters, None, 1000
     )
     publishing.publish(Route("orders", form), b'{"id": 1}', Responder())
     deaf.answer()

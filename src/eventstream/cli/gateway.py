@@ -7,6 +7,7 @@ from eventstream.settings import (
     AccessSettings,
     GatewaySettings,
     HomeSettings,
+    IdempotencySettings,
     KafkaSettings,
     LogSettings,
     ProducerSettings,
@@ -17,6 +18,7 @@ from eventstream.settings import (
 def gateway(
     settings: GatewaySettings,
     access: AccessSettings,
+    idempotency: IdempotencySettings,
     kafka: KafkaSettings,
     sending: ProducerSettings,
     home: HomeSettings,
@@ -34,7 +36,16 @@ def gateway(
       curl -X POST http://localhost:8080/publish -H 'Content-Type: application/json' \
         -d '{"message": "Hello, Kafka!"}'
     """
-    from eventstream.gateway.server import Gateway
+    from eventstream.gateway.config import Gateway
     from eventstream.gateway.serving import serve
 
-    raise typer.Exit(serve(Gateway(settings, access, kafka, sending, home, logs)))
+    started_with = Gateway(
+        settings=settings,
+        access=access,
+        idempotency=idempotency,
+        kafka=kafka,
+        sending=sending,
+        home=home,
+        logs=logs,
+    )
+    raise typer.Exit(serve(started_with))

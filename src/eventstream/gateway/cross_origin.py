@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eventstream.gateway.answers import problem_answer
+from eventstream.gateway.asgi import respond
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -59,11 +60,3 @@ class CrossOrigin:
                 return preflight
         refusal = self._cors.refusal(origin, headers.get(b"host", b""))
         return None if refusal is None else problem_answer(refusal)
-
-
-async def respond(answer: Answer, send: Send) -> None:
-    """Send a whole answer (ASGI)."""
-    length = (b"content-length", b"%d" % len(answer.body))
-    fields = [*answer.fields, length] if answer.body else list(answer.fields)
-    await send({"type": "http.response.start", "status": answer.status, "headers": fields})
-    await send({"type": "http.response.body", "body": answer.body})

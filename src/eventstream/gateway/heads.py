@@ -18,6 +18,8 @@ from eventstream.gateway.routes import Refused, Route
 from eventstream.gateway.targets.reading import FIRST_BYTES, Targets
 
 _NOT_HERE = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"origin"})
+_ONCE = frozenset({b"idempotency-key", b"traceparent"})
+_OF_EVENT = b"ce-"
 _REMEMBERED = 1024
 _KEY_FIELDS = (b"\r\nEvent-Key: ", b"\r\nevent-key: ")
 _PLAIN_KEY = re.compile(rb"[!-~]+").fullmatch
@@ -67,24 +69,29 @@ class Heads:
             head = self._around_key.get(around)
             if head is not None:
                 return _with_key(head, key, len(text))
-        head = self._parse(text)
-        if head is not None and isinstance(head.route, Route):
-            if cut is not None and head.route.key == cut[1] and _names_one_key(cut[0]):
+        head, repeats = self._parse(text)
+        if head is not None and repeats:
+            if (
+                cut is not None
+                and cast("Route", head.route).key == cut[1]
+                and _names_one_key(cut[0])
+            ):
                 _remember(self._around_key, cut[0], head)
-            elif head.route.key is None:
+            elif cut is None:
                 _remember(self._known, text, head)
         return head
 
-    def _parse(self, text: bytes) -> Head | None:
+    def _parse(self, text: bytes) -> tuple[Head | None, bool]:
+        """Read a head for the first time, and say whether its like may come again."""
         if not text.startswith(FIRST_BYTES):
-            return None
+            return None, False
         request = _Request()
         parser: Any = httptools.HttpRequestParser(request)
         try:
             parser.feed_data(text)
             target: Any = httptools.parse_url(request.target)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            return None
+            return None, False
         if (
             not request.complete
             or parser.get_http_version() != "1.1"
@@ -92,12 +99,15 @@ class Heads:
             or not _NOT_HERE.isdisjoint(name for name, _ in request.headers)
             or refusal("1.1", request.target, request.headers) is not None
         ):
-            return None
+            return None, False
         route = self._read_target(target.path, target.query or b"", request.headers)
         if route is None:
-            return None
+            return None, False
         length = int(dict(request.headers).get(b"content-length", 0))
-        return Head(route, len(text), length, parser.should_keep_alive())
+        repeats = isinstance(route, Route) and not any(
+            name in _ONCE or name.startswith(_OF_EVENT) for name, _ in request.headers
+        )
+        return Head(route, len(text), length, parser.should_keep_alive()), repeats
 
 
 def _remember(heads: dict[bytes, Head], text: bytes, head: Head) -> None:

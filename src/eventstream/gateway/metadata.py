@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, request_response
 
 from eventstream.errors import EventstreamError, TopicNotFound
 from eventstream.gateway.formats.rest_proxy import metadata_v2
@@ -18,6 +18,7 @@ from eventstream.gateway.formats.rest_proxy.error_codes import (
     refusal_in_v3,
 )
 from eventstream.gateway.formats.rest_proxy.metadata_v3 import ResourcesV3
+from eventstream.gateway.known import KnownCallers
 from eventstream.gateway.problems import Problem, Rejected, problem_of
 from eventstream.log.cluster import ClusterInquiry
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from eventstream.gateway.access.access import Access
     from eventstream.gateway.answers import Answer
     from eventstream.log.cluster import Broker, ClusterDescription, Partition, Topic
     from eventstream.settings import KafkaSettings
@@ -74,8 +76,8 @@ class KafkaMetadata:
         return await asyncio.to_thread(self._inquiry.offsets, topic, partition)
 
 
-def metadata_routes(metadata: Metadata) -> list[Route]:
-    """Make the routes, all of them for GET and HEAD."""
+def metadata_routes(metadata: Metadata, access: Access) -> list[Route]:
+    """Make the routes, all of them for GET and HEAD, and for callers that are known."""
     v2, v3 = _V2(metadata), _V3(metadata)
     cluster = "/v3/clusters/{cluster_id}"
     topic = "/topics/{topic}"
@@ -97,7 +99,11 @@ def metadata_routes(metadata: Metadata) -> list[Route]:
         (f"{cluster}{topic}{partition}", v3.partition, V3_TYPE, refusal_in_v3),
     ]
     return [
-        Route(path, _answering(ask, content_type, refuse), methods=["GET"])
+        Route(
+            path,
+            KnownCallers(request_response(_answering(ask, content_type, refuse)), access, refuse),
+            methods=["GET", "HEAD"],
+        )
         for path, ask, content_type, refuse in told
     ]
 

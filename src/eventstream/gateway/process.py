@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -12,7 +13,12 @@ from eventstream.gateway.access.access import Access
 from eventstream.gateway.access.cors import Cors
 from eventstream.gateway.admission import Admission
 from eventstream.gateway.counters import GatewayCounters
+from eventstream.gateway.idempotency.flow import Idempotency
+from eventstream.gateway.idempotency.settlement import Lease
+from eventstream.gateway.idempotency.stores import make_store
+from eventstream.gateway.idempotency.topic_log import TopicLog
 from eventstream.gateway.lane import TICK_S, FastLane
+from eventstream.gateway.metadata import KafkaMetadata
 from eventstream.gateway.publishing.core import Publishing
 from eventstream.gateway.reach import Reach
 from eventstream.gateway.targets.reading import Targets
@@ -25,14 +31,9 @@ if TYPE_CHECKING:
 
     from starlette.applications import Starlette
 
+    from eventstream.gateway.config import Gateway
+    from eventstream.gateway.idempotency.contract import Store
     from eventstream.observe.metrics import Sample
-    from eventstream.settings import (
-        AccessSettings,
-        GatewaySettings,
-        HomeSettings,
-        KafkaSettings,
-        ProducerSettings,
-    )
 
 log = structlog.get_logger(__name__)
 
@@ -44,34 +45,28 @@ class GatewayProcess:
     """Producer, topic directory, admission and counters of one process.
 
     Args:
-        settings: The gateway's settings.
-        access: Who may write.
-        kafka: How to reach Kafka.
-        sending: How to send.
-        home: Where this machine's processes leave their metrics.
+        gateway: What it is started with.
+
+    Raises:
+        InvalidSetting: The key file or an origin is of no use.
     """
 
     producer: Producer
     topics: TopicDirectory
     publishing: Publishing
 
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        access: AccessSettings,
-        kafka: KafkaSettings,
-        sending: ProducerSettings,
-        home: HomeSettings,
-    ) -> None:
-        self.settings = settings
-        self.access = Access(access, settings.workers)
-        self.cors = Cors(access.cors_origins)
-        self._kafka = kafka
-        self._sending = sending
-        self._home = home
-        self.targets = Targets(settings.default_topic)
+    def __init__(self, gateway: Gateway) -> None:
+        self.settings = gateway.settings
+        self.access = Access(gateway.access, gateway.settings.workers)
+        self.cors = Cors(gateway.access.cors_origins)
+        self.metadata = KafkaMetadata(gateway.kafka)
+        self._idempotency = gateway.idempotency
+        self._kafka = gateway.kafka
+        self._sending = gateway.sending
+        self._home = gateway.home
+        self.targets = Targets(self.settings.default_topic)
         self._counters = GatewayCounters()
-        self._admission = Admission(settings.max_in_flight, settings.max_in_flight_bytes)
+        self._admission = Admission(self.settings.max_in_flight, self.settings.max_in_flight_bytes)
         self._samples: ProcessSamples
 
     @contextlib.asynccontextmanager
@@ -81,6 +76,12 @@ class GatewayProcess:
         Yields:
             The state that uvicorn hands to every connection.
         """
+        store = make_store(self._idempotency, time.monotonic)
+        async with store, self._run(store) as state:
+            yield state
+
+    @contextlib.asynccontextmanager
+    async def _run(self, store: Store) -> AsyncIterator[dict[str, Any]]:
         loop = asyncio.get_running_loop()
         self.producer = Producer(
             self._kafka,
@@ -91,12 +92,19 @@ class GatewayProcess:
         )
         self.topics = TopicDirectory(self.producer)
         self.topics.start()
+        topic_log = TopicLog(self._kafka, self.topics.known, time.monotonic)
         self.publishing = Publishing(
             self.producer,
             self.topics,
             self.access,
             self._admission,
             self._counters,
+            Idempotency(
+                store,
+                topic_log,
+                Lease.for_delivery(self._sending.delivery_timeout_s),
+                time.monotonic,
+            ),
             self.settings.max_body_bytes,
         )
         lane = FastLane(self.settings, self.publishing, self.targets, self.cors.fields(b""))
@@ -112,6 +120,8 @@ class GatewayProcess:
             for chore in chores:
                 chore.cancel()
             await reach.stop()
+            await self.publishing.once.stop()
+            topic_log.close()
             await self.topics.stop()
             unanswered = await loop.run_in_executor(None, self.producer.flush, FLUSH_TIMEOUT_S)
             if unanswered:

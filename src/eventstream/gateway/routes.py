@@ -18,7 +18,8 @@ class Special(msgspec.Struct, frozen=True, gc=False):
         respond_async: The client does not wait for the acknowledgement (RFC 7240, section 4.1).
         key_from: Where in each event its key stands.
         timestamp_from: Where in each event its time stands.
-        idempotency_key: The Idempotency-Key header's value as it came; empty: there is none.
+        idempotency_key: Names the request, so that its events are written once; empty: nothing.
+        said: With such a key, what tells this request's head from another's.
     """
 
     encoding: bytes = b""
@@ -26,6 +27,7 @@ class Special(msgspec.Struct, frozen=True, gc=False):
     key_from: Pointer | None = None
     timestamp_from: Pointer | None = None
     idempotency_key: bytes = b""
+    said: bytes = b""
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):

@@ -17,34 +17,16 @@ import uvicorn
 
 from eventstream.gateway.access.exposure import tls_options
 from eventstream.gateway.api import make_app
+from eventstream.gateway.config import Gateway
 from eventstream.gateway.connection import Connection
 from eventstream.gateway.process import GatewayProcess
 from eventstream.gateway.slow_lane import SlowLane
 from eventstream.observe.logs import configure_logging
-from eventstream.settings import (
-    AccessSettings,
-    GatewaySettings,
-    HomeSettings,
-    KafkaSettings,
-    LogSettings,
-    ProducerSettings,
-)
 from eventstream.supervision.link import Link, Notice
 from eventstream.supervision.signals import stop_signals
 
 if TYPE_CHECKING:
     from types import FrameType
-
-
-class Gateway(msgspec.Struct, frozen=True):
-    """All that a gateway is started with."""
-
-    settings: GatewaySettings
-    access: AccessSettings
-    kafka: KafkaSettings
-    sending: ProducerSettings
-    home: HomeSettings
-    logs: LogSettings
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -76,7 +58,7 @@ def prepare(gateway: Gateway, link: Link | None = None) -> Server:
 
 def _config(gateway: Gateway) -> uvicorn.Config:
     settings = gateway.settings
-    process = GatewayProcess(settings, gateway.access, gateway.kafka, gateway.sending, gateway.home)
+    process = GatewayProcess(gateway)
     return uvicorn.Config(
         make_app(process, process.lifespan),
         http=Connection if settings.fast_lane else SlowLane,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -12,13 +14,18 @@ from eventstream.errors import InvalidSetting
 from eventstream.gateway.access.access import Access
 from eventstream.gateway.access.cors import Cors
 from eventstream.gateway.access.exposure import require_protection, tls_options
+from eventstream.gateway.idempotency.stores import make_store
 from eventstream.gateway.process import FLUSH_TIMEOUT_S
-from eventstream.gateway.server import Gateway, Job, prepare
+from eventstream.gateway.server import Job, prepare
 from eventstream.log.producer import connect, producer_options
 from eventstream.observe.logs import configure_logging
 from eventstream.supervision.child import Program
 from eventstream.supervision.link import encode_job
 from eventstream.supervision.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from eventstream.gateway.config import Gateway
+    from eventstream.gateway.idempotency.contract import Store
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +65,7 @@ def check(gateway: Gateway) -> None:
 
     Raises:
         InvalidSetting: It could not.
+        StoreUnavailable: The store of idempotency keys does not answer.
     """
     for warning in require_protection(gateway.settings.host, gateway.access):
         log.warning(warning)
@@ -65,6 +73,12 @@ def check(gateway: Gateway) -> None:
     Cors(gateway.access.cors_origins)
     Access(gateway.access)
     connect(producer_options(gateway.kafka, gateway.sending))
+    asyncio.run(_open_once(make_store(gateway.idempotency, time.monotonic)))
+
+
+async def _open_once(store: Store) -> None:
+    async with store:
+        pass
 
 
 async def _supervise(gateway: Gateway, listening: socket.socket) -> int:

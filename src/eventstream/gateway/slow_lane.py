@@ -27,6 +27,10 @@ _FRAMING = 16
 """How many bytes of chunk sizes and extensions a byte of a body may cost (RFC 9112, 7.1.1)."""
 
 
+_ENDPOINTS_S = 5.0
+"""How much longer than an endpoint's own time-out a body may pause, before the lane steps in."""
+
+
 class SlowLane(HttpToolsProtocol):
     """The protocol of connections that the fast lane hands over, or of all where it is off.
 
@@ -149,7 +153,9 @@ class SlowLane(HttpToolsProtocol):
         if self._unread_since_s is not None and self._unread_since_s < slow_before_s:
             self.transport.abort()
         elif self._in_request:
-            if self._since_s < slow_before_s and not (self._refused or self.flow.read_paused):
+            patience_s = 0.0 if self._in_head else _ENDPOINTS_S
+            late = self._since_s < slow_before_s - patience_s
+            if late and not (self._refused or self.flow.read_paused):
                 self._refuse(TOO_SLOW)
         elif self._running is None and self._since_s < idle_before_s:
             self.transport.close()

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from eventstream.gateway.answers import JSON_FIELDS
+from eventstream.gateway.asgi import respond
 from eventstream.gateway.formats.contract import Placed
 from eventstream.gateway.formats.rest_proxy.error_codes import refusal_in_v3
 from eventstream.gateway.formats.rest_proxy.in_order import InOrder
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from eventstream.gateway.answers import Answer
     from eventstream.gateway.formats.contract import Outcome, Record
     from eventstream.gateway.formats.rest_proxy.reports import Reporter
     from eventstream.gateway.routes import Route
@@ -85,7 +85,7 @@ class RecordStream:
         try:
             route = self._route_of(scope)
         except Rejected as rejected:
-            await _send_whole(send, refusal_in_v3(rejected.problem))
+            await respond(refusal_in_v3(rejected.problem), send)
             return
         reporter = reporter_of(scope["path_params"]["cluster_id"], route.topic)
         exchange = _Exchange(self, route, reporter)
@@ -149,7 +149,7 @@ class _Exchange:
             return
         if not self._begun:
             if not reports:
-                await _send_whole(send, refusal_in_v3(EMPTY_BODY))
+                await respond(refusal_in_v3(EMPTY_BODY), send)
                 return
             self._begun = True
             await send({"type": "http.response.start", "status": 200, "headers": JSON_FIELDS})
@@ -194,9 +194,3 @@ class _Exchange:
     def _put(self, number: int, report: bytes) -> None:
         self._reports.put(number, report)
         self._changed.set()
-
-
-async def _send_whole(send: Send, answer: Answer) -> None:
-    fields = [*answer.fields, (b"content-length", b"%d" % len(answer.body))]
-    await send({"type": "http.response.start", "status": answer.status, "headers": fields})
-    await send({"type": "http.response.body", "body": answer.body})

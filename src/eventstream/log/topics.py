@@ -24,9 +24,9 @@ REFRESH_INTERVAL_S = 30.0
 class TopicDirectory:
     """The topics of the cluster and their partition counts, as last heard.
 
-    `known` may be read at any time. A name it lacks is settled by `resolve`, which asks Kafka again
-    after the call was made, so a topic created a moment ago is found; names nobody knows cannot
-    make it ask more than ten times a second.
+    `known` may be read at any time, and is the same mapping always. A name it lacks is settled by
+    `resolve`, which asks Kafka again after the call was made, so a topic created a moment ago is
+    found; names nobody knows cannot make it ask more than ten times a second.
     """
 
     def __init__(self, producer: Producer) -> None:
@@ -69,7 +69,8 @@ class TopicDirectory:
             try:
                 found = await loop.run_in_executor(None, self._producer.topics, LOOKUP_TIMEOUT_S)
                 await self._wait_for_leaders(found)
-                self.known = found
+                self.known.clear()
+                self.known.update(found)
             except EventstreamError as error:
                 self._answer(error, waiting)
             else:

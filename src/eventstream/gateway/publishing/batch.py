@@ -1,78 +1,77 @@
-"""The records of one request, whatever its format, from its body to its answer."""
+"""Any records of one topic, from the producer's queue to what became of them."""
 
 from __future__ import annotations
 
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from eventstream.errors import EventstreamError
-from eventstream.gateway.formats.contract import QUEUED, Placed, Record
+from eventstream.gateway.formats.contract import QUEUED, Placed
 from eventstream.gateway.problems import Problem, problem_of, record_too_large, unknown_partition
 from eventstream.log.producer import NO_OFFSET
 
 if TYPE_CHECKING:
-    from eventstream.gateway.formats.contract import Batch, Outcome
-    from eventstream.gateway.publishing.core import Publishing, Responder
-    from eventstream.gateway.routes import Route
+    from collections.abc import Callable, Sequence
+
+    from eventstream.events import Headers
+    from eventstream.gateway.formats.contract import Outcome, Record
+    from eventstream.gateway.publishing.core import Publishing
     from eventstream.log.producer import DeliveryError, Report
+
+    OnOutcomes = Callable[[Sequence[Outcome]], None]
 
 
 class PublishBatch:
-    """Sends the records when made; a record that cannot be sent does not keep the others back."""
+    """Sends records when made; one that cannot be sent does not keep the others back.
 
-    __slots__ = (
-        "_batch",
-        "_outcomes",
-        "_publishing",
-        "_responder",
-        "_started",
-        "_topic",
-        "_waiting",
-    )
+    Args:
+        publishing: The core.
+        topic: Where they go.
+        records: In order, each record, or what keeps it from being one.
+        on_outcomes: Called once, in the loop, now or later, when it is known what became of all of
+            them; they are in the order of `records`.
+
+    Attributes:
+        outcomes: What is known so far; `QUEUED` stands for what is not.
+    """
+
+    __slots__ = ("_on_outcomes", "_publishing", "_topic", "_waiting", "outcomes")
 
     def __init__(
-        self, publishing: Publishing, route: Route, batch: Batch, responder: Responder
+        self,
+        publishing: Publishing,
+        topic: str,
+        records: Sequence[Record | Problem],
+        on_outcomes: OnOutcomes,
     ) -> None:
         self._publishing = publishing
-        self._topic = route.topic
-        self._batch = batch
-        self._responder: Responder | None = responder
-        self._started = perf_counter()
+        self._topic = topic
+        self._on_outcomes = on_outcomes
         self._waiting = 0
-        self._outcomes: list[Outcome] = [
-            self._send(number, record) for number, record in enumerate(batch.records)
-        ]
-        if not self._waiting or (route.special is not None and route.special.respond_async):
-            self._answer()
+        self.outcomes: list[Outcome] = []
+        for record in records:
+            self.outcomes.append(record if isinstance(record, Problem) else self._send(record))
+        publishing.counters.rejected += len(self.outcomes) - self._waiting
+        if not self._waiting:
+            on_outcomes(self.outcomes)
 
-    def _send(self, number: int, record: Record | Problem) -> Outcome:
-        publishing = self._publishing
-        problem: Problem
-        if isinstance(record, Problem):
-            problem = record
-        else:
-            size = _size(record)
-            limit = publishing.producer.max_record_bytes
-            if size > limit:
-                problem = record_too_large(size, limit)
-            elif record.partition >= publishing.topics.known.get(self._topic, 0):
-                problem = unknown_partition(self._topic, record.partition)
-            else:
-                value, key, headers, partition, timestamp_ms = record
-                delivered = partial(self._delivered, number, size)
-                try:
-                    publishing.producer.send(
-                        self._topic, value, key, delivered, headers, partition, timestamp_ms
-                    )
-                except EventstreamError as error:
-                    problem = problem_of(error)
-                else:
-                    publishing.admission.enter(1, size)
-                    self._waiting += 1
-                    return QUEUED
-        publishing.counters.rejected += 1
-        return problem
+    def _send(self, record: Record) -> Outcome:
+        publishing, topic = self._publishing, self._topic
+        value, key, headers, partition, timestamp_ms = record
+        size = len(value or b"") + len(key or b"") + headers_size(headers)
+        limit = publishing.producer.max_record_bytes
+        if size > limit:
+            return record_too_large(size, limit)
+        if partition >= publishing.topics.known.get(topic, 0):
+            return unknown_partition(topic, partition)
+        delivered = partial(self._delivered, len(self.outcomes), size)
+        try:
+            publishing.producer.send(topic, value, key, delivered, headers, partition, timestamp_ms)
+        except EventstreamError as error:
+            return problem_of(error)
+        publishing.admission.enter(1, size)
+        self._waiting += 1
+        return QUEUED
 
     def _delivered(
         self, number: int, size: int, error: DeliveryError | None, report: Report
@@ -83,22 +82,14 @@ class PublishBatch:
         if error is None and offset is not None:
             publishing.counters.acknowledged += 1
             publishing.counters.acknowledged_bytes += size
-            self._outcomes[number] = Placed(report.partition(), offset, report.timestamp()[1])
+            self.outcomes[number] = Placed(report.partition(), offset, report.timestamp()[1])
         else:
-            self._outcomes[number] = publishing.failure(error or NO_OFFSET, self._topic)
+            self.outcomes[number] = publishing.failure(error or NO_OFFSET, self._topic)
         self._waiting -= 1
-        if not self._waiting and self._responder is not None:
-            publishing.counters.publish_seconds.observe(perf_counter() - self._started)
-            self._answer()
-
-    def _answer(self) -> None:
-        responder, self._responder = self._responder, None
-        if responder is not None:
-            answer = self._batch.answer(self._outcomes)
-            self._publishing.counters.answered(answer.status)
-            responder.answer(answer)
+        if not self._waiting:
+            self._on_outcomes(self.outcomes)
 
 
-def _size(record: Record) -> int:
-    size = len(record.value or b"") + len(record.key or b"")
-    return size + sum(len(name) + len(value or b"") for name, value in record.headers)
+def headers_size(headers: Headers) -> int:
+    """Count the bytes of record headers."""
+    return sum(len(name) + len(value or b"") for name, value in headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 from eventstream.errors import EventstreamError, OutcomeUnknown, TopicNotFound
@@ -13,17 +14,22 @@ from eventstream.gateway.problems import Rejected, problem_of
 from eventstream.gateway.publishing.batch import PublishBatch
 from eventstream.gateway.publishing.inflating import inflate
 from eventstream.gateway.publishing.lines import PublishLines
+from eventstream.gateway.publishing.once import PublishOnce
 from eventstream.gateway.publishing.one import PublishOne
 from eventstream.gateway.routes import Refused
 from eventstream.log.faults import translate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from eventstream.gateway.access.access import Access
     from eventstream.gateway.admission import Admission
     from eventstream.gateway.answers import Answer
     from eventstream.gateway.counters import GatewayCounters
-    from eventstream.gateway.formats.contract import Format
+    from eventstream.gateway.formats.contract import Format, Outcome, Record
+    from eventstream.gateway.idempotency.flow import Idempotency
     from eventstream.gateway.problems import Problem
+    from eventstream.gateway.publishing.batch import OnOutcomes
     from eventstream.gateway.routes import Route
     from eventstream.log.producer import DeliveryError, Producer
     from eventstream.log.topics import TopicDirectory
@@ -45,6 +51,7 @@ class Publishing:
         access: Knows who may write where.
         admission: Knows whether there is room.
         counters: What happened so far.
+        idempotency: Publishes what has an Idempotency-Key.
         max_body_bytes: The largest body, after it is inflated.
     """
 
@@ -55,6 +62,7 @@ class Publishing:
         access: Access,
         admission: Admission,
         counters: GatewayCounters,
+        idempotency: Idempotency,
         max_body_bytes: int,
     ) -> None:
         self.producer = producer
@@ -62,6 +70,7 @@ class Publishing:
         self.access = access
         self.admission = admission
         self.counters = counters
+        self.once = PublishOnce(self, idempotency)
         self._max_body_bytes = max_body_bytes
 
     def publish(self, route: Route, body: bytes, responder: Responder) -> None:
@@ -76,6 +85,22 @@ class Publishing:
         else:
             self._resolve(route, body, responder)
 
+    def publish_records(
+        self, route: Route, records: Sequence[Record], on_outcomes: OnOutcomes
+    ) -> None:
+        """Publish records that were decoded elsewhere, as far as their caller may and can now."""
+        refusal = (
+            self.access.refusal(route.credential, route.topic, len(records))
+            or self.admission.refusal()
+        )
+        if refusal is not None:
+            self.counters.rejected += len(records)
+            on_outcomes([refusal] * len(records))
+        elif route.topic in self.topics.known:
+            PublishBatch(self, route.topic, records, on_outcomes)
+        else:
+            self._resolve_records(route, records, on_outcomes)
+
     def refusal(self, route: Route | Refused) -> Refused | None:
         """Say why a request is refused before its body has come, or `None`."""
         if isinstance(route, Refused):
@@ -87,8 +112,7 @@ class Publishing:
 
     def refuse(self, problem: Problem, format_: Format, responder: Responder) -> None:
         """Answer a request that carries no event to Kafka."""
-        self.counters.answered(problem.status)
-        responder.answer(format_.refuse(problem))
+        self.answer(format_.refuse(problem), responder)
 
     def failure(self, error: DeliveryError, topic: str) -> Problem:
         """Say what became of an event that Kafka did not acknowledge, and count it."""
@@ -102,16 +126,35 @@ class Publishing:
         return problem_of(meaning)
 
     def _resolve(self, route: Route, body: bytes, responder: Responder) -> None:
-        def resolved(error: EventstreamError | None) -> None:
-            if error is not None:
-                self.refuse(problem_of(error), route.format, responder)
-            elif route.topic in self.topics.known:
+        def resolved(problem: Problem | None) -> None:
+            if problem is None:
                 self._publish(route, body, responder)
             else:
-                missing = TopicNotFound(
-                    f"Topic {route.topic!r} does not exist; create it, or check the name."
-                )
-                self.refuse(problem_of(missing), route.format, responder)
+                self.refuse(problem, route.format, responder)
+
+        self._find_topic(route.topic, resolved)
+
+    def _resolve_records(
+        self, route: Route, records: Sequence[Record], on_outcomes: OnOutcomes
+    ) -> None:
+        def resolved(problem: Problem | None) -> None:
+            if problem is None:
+                PublishBatch(self, route.topic, records, on_outcomes)
+            else:
+                self.counters.rejected += len(records)
+                on_outcomes([problem] * len(records))
+
+        self._find_topic(route.topic, resolved)
+
+    def _find_topic(self, topic: str, found: Callable[[Problem | None], None]) -> None:
+        def resolved(error: EventstreamError | None) -> None:
+            if error is not None:
+                found(problem_of(error))
+            elif topic in self.topics.known:
+                found(None)
+            else:
+                missing = f"Topic {topic!r} does not exist; create it, or check the name."
+                found(problem_of(TopicNotFound(missing)))
 
         self.topics.resolve(resolved)
 
@@ -130,8 +173,30 @@ class Publishing:
 
     def _publish_batch(self, route: Route, body: bytes, responder: Responder) -> None:
         special = route.special
+        plain = body
         if special is not None and special.encoding:
-            body = inflate(body, special.encoding, self._max_body_bytes)
-        batch = route.format.decode(route, body)
+            plain = inflate(body, special.encoding, self._max_body_bytes)
+        batch = route.format.decode(route, plain)
         self.access.charge(route.credential, len(batch.records) - 1)
-        PublishBatch(self, route, batch, responder)
+        if special is not None and special.idempotency_key:
+            self.once.publish(route, body, batch, responder)
+        elif special is not None and special.respond_async:
+            sent = PublishBatch(self, route.topic, batch.records, _nobody_waits)
+            self.answer(batch.answer(sent.outcomes), responder)
+        else:
+            started = perf_counter()
+
+            def settled(outcomes: Sequence[Outcome]) -> None:
+                self.counters.publish_seconds.observe(perf_counter() - started)
+                self.answer(batch.answer(outcomes), responder)
+
+            PublishBatch(self, route.topic, batch.records, settled)
+
+    def answer(self, answer: Answer, responder: Responder) -> None:
+        """Answer a request."""
+        self.counters.answered(answer.status)
+        responder.answer(answer)
+
+
+def _nobody_waits(outcomes: Sequence[Outcome]) -> None:
+    """Take what became of records whose client did not wait."""

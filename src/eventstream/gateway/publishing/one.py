@@ -9,6 +9,7 @@ from eventstream.errors import EventstreamError
 from eventstream.gateway.answers import receipt_answer
 from eventstream.gateway.formats.json_event import JSON, value_of
 from eventstream.gateway.problems import Rejected, problem_of, record_too_large
+from eventstream.gateway.publishing.batch import headers_size
 from eventstream.log.producer import NO_OFFSET
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class PublishOne:
         value = value_of(body) if route.format is JSON else body
         key = route.key
         size = len(value) if key is None else len(value) + len(key)
+        if route.headers:
+            size += headers_size(route.headers)
         if size > publishing.producer.max_record_bytes:
             raise Rejected(record_too_large(size, publishing.producer.max_record_bytes))
         self._publishing = publishing

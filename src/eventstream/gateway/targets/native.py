@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NoReturn
 
-from eventstream.gateway.formats import pointer
+from eventstream.gateway.formats import cloudevents, pointer
 from eventstream.gateway.formats.json_event import JSON
 from eventstream.gateway.formats.media_types import format_of
 from eventstream.gateway.formats.ndjson import NDJSON
+from eventstream.gateway.formats.raw import RAW
 from eventstream.gateway.formats.times import milliseconds
+from eventstream.gateway.idempotency.keys import fingerprint, parse_key
 from eventstream.gateway.problems import Problem, Rejected
 from eventstream.gateway.routes import Route, Special
 from eventstream.gateway.targets.names import query_value, topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from eventstream.gateway.formats.contract import Format
     from eventstream.gateway.formats.pointer import Pointer
@@ -46,7 +48,7 @@ _traceparent = re.compile(
 def native_route(
     path: bytes,
     query: bytes,
-    headers: Iterable[tuple[bytes, bytes]],
+    headers: Sequence[tuple[bytes, bytes]],
     default_topic: str,
     credential: bytes = b"",
 ) -> Route:
@@ -70,17 +72,43 @@ def native_route(
         elif name.startswith(_RECORD_HEADER) and len(name) > len(_RECORD_HEADER):
             record_headers.append((name[len(_RECORD_HEADER) :].decode("latin-1"), value))
     asked = _asked(query) if query else {}
+    key = _key(fields, asked)
+    content_type = fields.get(b"content-type", (b"",))[0]
+    format_ = cloudevents.format_of(content_type)
+    if format_ is None:
+        format_ = format_of(content_type)
+        if cloudevents.is_binary(headers):
+            format_ = JSON if format_ is JSON else RAW
+            of_event, attributes = cloudevents.binary(headers)
+            key = key or of_event
+            record_headers = [*attributes, *record_headers]
+    _names_once(record_headers)
     segment = path[len(PUBLISH) + 1 :]
-    format_ = format_of(fields.get(b"content-type", (b"",))[0])
+    said = (path, query, content_type, *(value or b"" for _, value in record_headers))
     return Route(
         topic_of(segment) if segment else default_topic,
         format_,
-        _key(fields, asked),
+        key,
         (*record_headers, *_trace(fields)),
         timestamp_ms=_timestamp(fields),
         credential=credential,
-        special=_special(fields, asked, format_),
+        special=_special(fields, asked, format_, said),
     )
+
+
+def _names_once(headers: list[tuple[str, bytes | None]]) -> None:
+    """Let no header of the client's own stand for an attribute of its CloudEvent."""
+    for name, _ in headers[1:]:
+        if (name.startswith("ce_") or name == "content-type") and _count(headers, name) > 1:
+            _refuse(
+                "invalid-header",
+                f"Event-Header-{name} and the CloudEvent both give the record the header {name!r};"
+                " leave one out.",
+            )
+
+
+def _count(headers: list[tuple[str, bytes | None]], name: str) -> int:
+    return sum(other == name for other, _ in headers)
 
 
 def _asked(query: bytes) -> dict[bytes, list[bytes]]:
@@ -139,13 +167,19 @@ def _trace(fields: Found) -> list[tuple[str, bytes]]:
     return [*trace, ("tracestate", b",".join(states))] if states else trace
 
 
-def _special(fields: Found, asked: Found, format_: Format) -> Special | None:
+def _special(
+    fields: Found, asked: Found, format_: Format, said: tuple[bytes, ...]
+) -> Special | None:
+    keys = fields.get(b"idempotency-key")
     special = Special(
         _encoding(fields),
         _responds_async(fields),
         _place("key-from", asked, format_),
         _place("timestamp-from", asked, format_),
-        _idempotency_key(fields),
+        parse_key(keys) if keys else b"",
+        fingerprint(*said, *fields.get(b"event-key", ()), *fields.get(b"event-timestamp", ()))
+        if keys
+        else b"",
     )
     return None if special == _NOTHING else special
 
@@ -193,13 +227,6 @@ def _place(name: str, asked: Found, format_: Format) -> Pointer | None:
             f"?{name}= reads from JSON events; send application/json or application/x-ndjson.",
         )
     return place
-
-
-def _idempotency_key(fields: Found) -> bytes:
-    keys = fields.get(b"idempotency-key", (b"",))
-    if len(keys) > 1:
-        _refuse("invalid-idempotency-key", "The request has more than one Idempotency-Key.")
-    return keys[0]
 
 
 def _refuse(name: str, detail: str) -> NoReturn:

@@ -9,13 +9,14 @@ from eventstream.gateway.formats.raw import RAW
 from eventstream.gateway.problems import Rejected
 from eventstream.gateway.routes import Refused
 from eventstream.gateway.targets.native import PUBLISH, native_route
+from eventstream.gateway.targets.rest_proxy import CLUSTERS, TOPICS, v2_route, v3_route
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eventstream.gateway.routes import Route
 
-FIRST_BYTES = (b"POST " + PUBLISH,)
+FIRST_BYTES = (b"POST " + PUBLISH, b"POST " + TOPICS, b"POST " + CLUSTERS)
 """What every request line begins with whose target one of the readers may know."""
 
 
@@ -42,14 +43,17 @@ class Targets:
         Returns:
             The route, or why there is none, or `None` when the path is not one to publish at.
         """
+        credential = credential_of(headers)
+        if path.startswith(TOPICS):
+            return v2_route(path, headers, credential)
+        if path.startswith(CLUSTERS):
+            return v3_route(path, headers, credential)
+        if not _is_native(path):
+            return None
         try:
-            if _is_native(path):
-                return native_route(
-                    path, query, headers, self._default_topic, credential_of(headers)
-                )
+            return native_route(path, query, headers, self._default_topic, credential)
         except Rejected as rejected:
             return Refused(rejected.problem, RAW)
-        return None
 
 
 def _is_native(path: bytes) -> bool:

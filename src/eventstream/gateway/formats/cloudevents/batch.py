@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from eventstream.gateway.answers import JSON_FIELDS, Answer, problem_answer
+from eventstream.gateway.answers import JSON_FIELDS, QUEUED_FIELDS, Answer, problem_answer
 from eventstream.gateway.formats.cloudevents import event
-from eventstream.gateway.formats.cloudevents.structured import QUEUED_FIELDS
 from eventstream.gateway.formats.contract import QUEUED
 from eventstream.gateway.problems import Problem, Rejected
 
@@ -86,7 +85,7 @@ class Batched:
                 body.decode()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise event.not_an_event(body, "array") from None
-        records = [_event_at(index, text, route.key) for index, text in enumerate(texts)]
+        records = [_event_at(index, text, route) for index, text in enumerate(texts)]
         return Events(route.topic, records)
 
     def refuse(self, problem: Problem) -> Answer:
@@ -94,9 +93,9 @@ class Batched:
         return problem_answer(problem)
 
 
-def _event_at(index: int, text: msgspec.Raw, key: bytes | None) -> Record:
+def _event_at(index: int, text: msgspec.Raw, route: Route) -> Record:
     try:
-        return event.decode(bytes(text), key)
+        return event.decode(bytes(text), route.key, route.headers, route.timestamp_ms)
     except Rejected as rejected:
         problem = rejected.problem
         detail = f"Nothing was published. The event at index {index}: {problem.detail}"

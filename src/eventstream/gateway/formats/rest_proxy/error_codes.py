@@ -78,7 +78,7 @@ def told_of_a_record(problem: Problem) -> tuple[int, str]:
 
 
 def _refusal(problem: Problem, content_type: bytes, code: int) -> Answer:
-    fields: Fields = ((b"content-type", content_type),)
+    fields: Fields = ((b"content-type", content_type), *problem.fields)
     if problem.retry_after_s:
         fields = (*fields, (b"retry-after", b"%d" % problem.retry_after_s))
     body = msgspec.json.encode({"error_code": code, "message": problem.detail})
