@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaException
@@ -10,8 +11,11 @@ from confluent_kafka import Consumer, KafkaException
 from eventstream.errors import InvalidSetting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from eventstream.settings import KafkaSettings
 
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 _OF_GROUPS = frozenset(
     {
         "group.id",
@@ -27,11 +31,15 @@ _OF_GROUPS = frozenset(
 )
 
 
-def connect_reader(kafka: KafkaSettings) -> Consumer:
+def connect_reader(kafka: KafkaSettings, more: Mapping[str, object] = _NOTHING) -> Consumer:
     """Make a consumer that commits nothing and tells where partitions end.
 
     Options that are for members of groups are left out: they may not go together with the defaults
     of a reader.
+
+    Args:
+        kafka: How to reach Kafka.
+        more: Options of this reader, as librdkafka spells them; they win over all others.
 
     Raises:
         InvalidSetting: The client refuses an option.
@@ -44,6 +52,7 @@ def connect_reader(kafka: KafkaSettings) -> Consumer:
         "enable.partition.eof": True,
         "auto.offset.reset": "earliest",
         "log.connection.close": False,
+        **more,
     }
     try:
         return Consumer(options, logger=logging.getLogger("eventstream.kafka"))
