@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+CUT_S = 5.0
 RETRY_MS = 1000
 RETRY_SPREAD_MS = 2000
 _SPREAD_STEP_MS = 617
@@ -154,7 +156,9 @@ class EventsEndpoint:
             return None
         ending = _ending_of(feed, outcomes[0], outcomes[1])
         if not await outlet.close(ending):
-            log.info("a client that takes nothing is cut off", topic=feed.topic)
+            # The protocol cuts a client off that takes nothing (gateway/patience.py).
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(_left(receive), CUT_S)
         return ending
 
     def _too_many(self) -> Problem:
