@@ -17,8 +17,9 @@ from starlette.routing import Route
 
 from eventstream.gateway.patience import PatientProtocol
 from eventstream.gateway.problems import Problem
-from eventstream.gateway.tailing import feeds
+from eventstream.gateway.tailing import feed, feeds
 from eventstream.gateway.tailing.endpoint import EventsEndpoint
+from eventstream.gateway.tailing.feed import LOOK_INTERVAL_S
 from eventstream.gateway.tailing.feeds import REST_S
 from eventstream.settings import KafkaSettings, TailingSettings
 
@@ -47,8 +48,15 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(bootstrap_servers, rest_s=REST_S, **settings):
-    job = json.dumps({"kafka": bootstrap_servers, "rest_s": rest_s, "settings": settings})
+def serving(bootstrap_servers, rest_s=REST_S, look_s=LOOK_INTERVAL_S, **settings):
+    job = json.dumps(
+        {
+            "kafka": bootstrap_servers,
+            "rest_s": rest_s,
+            "look_s": look_s,
+            "settings": settings,
+        }
+    )
     with subprocess.Popen(
         [sys.executable, __file__, job], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -85,7 +93,7 @@ def may_read(request):
 
 def main():
     job = json.loads(sys.argv[1])
-    feeds.REST_S = job["rest_s"]
+    feeds.REST_S, feed.LOOK_INTERVAL_S = job["rest_s"], job["look_s"]
     kafka = KafkaSettings(bootstrap_servers=job["kafka"])
     endpoints = []
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import signal
 import threading
 
 import pytest
@@ -200,7 +201,7 @@ def test_events_of_a_topic_made_anew_begin_with_the_oldest_and_say_so(kafka, mak
     topic = make_topic()
     publish(topic, b"0", b"1")
     admin = Admin(KafkaSettings(bootstrap_servers=kafka.bootstrap_servers))
-    with serving(kafka.bootstrap_servers) as server:
+    with serving(kafka.bootstrap_servers, look_s=0.3) as server:
         with EventSource(server.port, f"/events/{topic}?from=earliest") as source:
             source.wait_for(2)
             admin.delete_topic(topic)
@@ -216,6 +217,18 @@ def test_events_of_a_topic_made_anew_begin_with_the_oldest_and_say_so(kafka, mak
             assert gap.json["partitions"] == [{"partition": 0, "expected_offset": None,
                                                "offset": 0}]  # fmt: skip
             assert [event.json["value"] for event in events] == [10, 11, 12]
+
+
+def test_a_topic_that_is_deleted_ends_its_streams_with_a_reason(kafka, make_topic):
+    topic = make_topic()
+    with (
+        serving(kafka.bootstrap_servers, look_s=0.3) as server,
+        EventSource(server.port, f"/events/{topic}") as source,
+    ):
+        Admin(KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)).delete_topic(topic)
+        wait_until(source.ended.is_set, TIMEOUT_S, "the end")
+        assert source.stream.dispatched[-1].json["reason"] == "topic-gone"
+        assert server.get(f"/events/{topic}")[0] == 404
 
 
 def test_a_position_beyond_the_end_begins_with_the_oldest_and_says_so(topic, listen, publish):
@@ -240,3 +253,52 @@ def test_partitions_made_later_are_read_from_their_beginning(kafka, topic, liste
     again = listen(topic, before)
     assert sorted(event.json["value"] for event in again.wait_for(3)) == [0, 1, 2]
     assert again.last_event_id.endswith(":1,0,2")
+
+
+def offsets_told(source):
+    (gap,) = source.of_type("gap")
+    (told,) = gap.json["partitions"]
+    return told["expected_offset"], told["offset"]
+
+
+def test_events_deleted_before_the_feed_read_them_are_a_gap_for_every_client(kafka, topic, publish):
+    with (
+        serving(kafka.bootstrap_servers) as server,
+        EventSource(server.port, f"/events/{topic}") as source,
+        EventSource(server.port, f"/events/{topic}?key=none") as keyed,
+    ):
+        publish(topic, b"0")
+        source.wait_for(1)
+        server.process.send_signal(signal.SIGSTOP)
+        for n in range(1, 10):
+            publish(topic, b"%d" % n)
+        delete_before(kafka, topic, 8)
+        server.process.send_signal(signal.SIGCONT)
+        keyed.wait_for(1, "gap")
+        source.wait_for(1, "gap")
+        wait_until(lambda: source.places[-1] == (0, 9), TIMEOUT_S, "the newest event")
+        expected, resumed = offsets_told(source)
+        assert resumed == 8
+        assert source.places == [(0, offset) for offset in (*range(expected), 8, 9)]
+        assert offsets_told(keyed) == (expected, resumed)
+
+
+def test_events_deleted_while_a_client_waits_for_its_turn_are_a_gap(kafka, topic, publish):
+    publish(topic, *[b'"%s"' % (b"x" * 20_000)] * 300)
+    settings = {"events_catch_up_readers": 1, "events_client_bytes": 65_536}
+    with serving(kafka.bootstrap_servers, **settings) as server:
+        with EventSource(
+            server.port, f"/events/{topic}?from=earliest", receive_buffer=4096
+        ) as first:
+            first.pause()
+            waiting = EventSource(server.port, f"/events/{topic}?from=earliest").start()
+            wait_until(
+                lambda: server.state["samples"]["eventstream_gateway_streams_catching_up"] == 2,
+                TIMEOUT_S,
+                "both to want a reader",
+            )
+            delete_before(kafka, topic, 298)
+        waiting.wait_for(2)
+        waiting.leave()
+    assert offsets_told(waiting) == (0, 298)
+    assert waiting.places == [(0, 298), (0, 299)]

@@ -17,7 +17,7 @@ from eventstream.gateway.tailing import endings, frames, gaps, ids
 from eventstream.gateway.tailing.catching_up import CatchingUp
 from eventstream.gateway.tailing.counters import TailingCounters
 from eventstream.gateway.tailing.feeds import Feeds
-from eventstream.gateway.tailing.outlet import Outlet, Stalled
+from eventstream.gateway.tailing.outlet import FIELDS, Outlet, Stalled
 from eventstream.gateway.tailing.starts import find_start
 from eventstream.gateway.tailing.stream import Stream
 from eventstream.gateway.tailing.wishes import wish_of
@@ -114,7 +114,8 @@ class EventsEndpoint:
         async with self._feeds.joined(wish.topic) as feed:
             outlet, first = await self._begin(feed, wish, send)
             if request.method == "HEAD":
-                await outlet.open(b"")
+                await send({"type": "http.response.start", "status": 200, "headers": [*FIELDS]})
+                await send({"type": "http.response.body"})
                 return
             ending = await self._stream(feed, wish, outlet, first, receive)
         self._counters.ended[ending.reason if ending else "left"] += 1
@@ -122,6 +123,8 @@ class EventsEndpoint:
     async def _begin(self, feed: Feed, wish: Wish, send: Send) -> tuple[Outlet, bytes]:
         settings = self._settings
         positions, missed = await find_start(feed, wish.start)
+        if feed.over.done():
+            raise Rejected(Problem(503, "stream-ended", feed.over.result().detail, 1))
         outlet = Outlet(
             send, feed.tag, positions, settings.events_heartbeat_s, settings.events_stall_s
         )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LOOK_INTERVAL_S = 5.0
+LOOKS_IN_VAIN = 2
 RETRY_S = 1.0
 PACE_S = 0.01
 """Clients are woken at most this often: one write of many events costs them little more."""
@@ -64,6 +65,7 @@ class Feed:
         self._reader: LiveReader
         self._woken_at = 0.0
         self._wake_is_due = False
+        self._looks_in_vain = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, kafka: KafkaSettings) -> None:
@@ -166,13 +168,17 @@ class Feed:
         try:
             shape = await self.ask(self._lookups.shape)
         except TopicNotFound:
-            self.end(endings.topic_gone(self.topic))
+            # One broker may not know a topic yet that others do.
+            self._looks_in_vain += 1
+            if self._looks_in_vain >= LOOKS_IN_VAIN:
+                self.end(endings.topic_gone(self.topic))
             return
         except KafkaUnavailable:
             raise
         except EventstreamError as error:
             log.warning("a topic that is read over HTTP cannot be looked at", problem=str(error))
             return
+        self._looks_in_vain = 0
         if shape.tag != self.tag:
             self.end(endings.topic_replaced(self.topic))
         for partition in range(len(self.ring.head), min(shape.partitions, ids.MAX_PARTITIONS)):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from eventstream.gateway.tailing.positions import Positions
 
 GOODBYE_S = 1.0
-_FIELDS = (
+FIELDS = (
     (b"content-type", frames.CONTENT_TYPE),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # nginx would hold events back
@@ -65,7 +65,7 @@ class Outlet:
             Stalled: The client takes nothing.
         """
         async with self._one_at_a_time:
-            await self._send({"type": "http.response.start", "status": 200, "headers": [*_FIELDS]})
+            await self._send({"type": "http.response.start", "status": 200, "headers": [*FIELDS]})
             await self._write(first)
 
     async def write(self, chunk: bytes, after: Positions) -> None:
