@@ -21,7 +21,7 @@ from eventstream.log.reader import connect_reader
 from eventstream.log.received import runs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from confluent_kafka import Message
 
@@ -49,7 +49,10 @@ class Listener(Protocol):
     """Who listens; every method is called in the loop."""
 
     def heard(self, runs: Sequence[Run]) -> None:
-        """Take events; those of one partition come in order."""
+        """Take a batch of events; those of one partition come in order.
+
+        Another one may come, and one more after each call of `more`.
+        """
 
     def out_of_range(self, partition: int) -> None:
         """Take note that nothing is read of a partition: its position is not in the log.
@@ -68,13 +71,17 @@ class LiveReader:
         kafka: How to reach Kafka.
         topic: The topic.
         listener: Called in the loop.
+        batch_bytes: The most bytes of values in a batch of several events.
 
     Raises:
         InvalidSetting: The client refuses an option.
     """
 
-    def __init__(self, kafka: KafkaSettings, topic: str, listener: Listener) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, topic: str, listener: Listener, batch_bytes: int
+    ) -> None:
         self._topic = topic
+        self._batch_bytes = batch_bytes
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._wishes: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -96,12 +103,16 @@ class LiveReader:
         """Read a partition from another offset on."""
         self._wishes.put(lambda: self._move(TopicPartition(self._topic, partition, offset)))
 
+    def more(self) -> None:
+        """Take another batch."""
+        self._room.release()
+
     async def stop(self) -> None:
         """End the thread."""
         self._stopping = True
         await self._loop.run_in_executor(None, self._thread.join)
 
-    # Everything below runs in the thread, `_take` excepted.
+    # Everything below runs in the thread.
 
     def _run(self) -> None:
         while not self._stopping:
@@ -137,15 +148,25 @@ class LiveReader:
     def _hand_over(self, messages: list[Message]) -> None:
         if not messages:
             return
-        runs = list(runs_of(messages, self._topic))
-        while not self._room.acquire(timeout=POLL_S):
-            if self._stopping:
-                return
-        self._tell(self._take, runs)
+        for batch in self._cut(messages):
+            while not self._room.acquire(timeout=POLL_S):
+                if self._stopping:
+                    return
+            self._tell(self._listener.heard, list(runs_of(batch, self._topic)))
 
-    def _take(self, runs: list[Run]) -> None:
-        self._room.release()
-        self._listener.heard(runs)
+    def _cut(self, messages: list[Message]) -> Iterator[list[Message]]:
+        if sum(map(len, messages)) <= self._batch_bytes:
+            yield messages
+            return
+        batch: list[Message] = []
+        size = 0
+        for message in messages:
+            if batch and size + len(message) > self._batch_bytes:
+                yield batch
+                batch, size = [], 0
+            batch.append(message)
+            size += len(message)
+        yield batch
 
     def _note(self, error: KafkaError, partition: int) -> None:
         ours = translate(error, self._topic)

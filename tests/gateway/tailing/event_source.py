@@ -172,12 +172,15 @@ class EventSource:
     def places(self):
         return [event.place for event in self.events]
 
-    def wait_for(self, count, kind="message"):
+    def wait_for_end_or(self, count, kind="message"):
         wait_until(
             lambda: len(self.of_type(kind)) >= count or self.ended.is_set(),
             TIMEOUT_S,
             f"{count} of {kind}",
         )
+
+    def wait_for(self, count, kind="message"):
+        self.wait_for_end_or(count, kind)
         found = self.of_type(kind)
         assert len(found) >= count, f"the stream ended: {self.stream.dispatched[-3:]}"
         return found

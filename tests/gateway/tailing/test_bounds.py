@@ -172,3 +172,14 @@ def test_a_client_that_takes_nothing_does_not_hold_a_stop_up(kafka, topic, publi
         server.process.terminate()
         server.process.wait(15)
         assert time.monotonic() - began < 6
+
+
+def test_a_burst_that_no_ring_could_hold_drops_nobody_who_reads(kafka, topic, publish):
+    with (
+        serving(kafka.bootstrap_servers, events_client_bytes=65_536) as server,
+        EventSource(server.port, f"/events/{topic}") as source,
+    ):
+        publish(topic, *[BIG] * 500)
+        source.wait_for(500)
+        assert not source.ended.is_set()
+        assert source.places == [(0, offset) for offset in range(500)]

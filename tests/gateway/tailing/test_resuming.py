@@ -71,7 +71,7 @@ def test_resumed_over_cuts_and_killed_servers_nothing_is_missed_or_repeated(
             which = rng.randrange(2)
             with EventSource(running[which].port, f"/events/{topic}", last_id) as source:
                 enough = rng.choice([0, 1, 50, 3000])
-                source.wait_for(enough)
+                source.wait_for_end_or(enough)
                 if cut % 4 == 3:
                     running[which].kill()
             last_id = source.last_event_id or last_id

@@ -18,7 +18,7 @@ from eventstream.gateway.tailing.ring import Ring
 from eventstream.log.live import LiveReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from eventstream.gateway.tailing.endings import Ending
     from eventstream.log.lookups import Lookups
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_INTERVAL_S = 5.0
 LOOKS_IN_VAIN = 2
+PARTS = 8
+"""How many batches fill the ring: clients are heard in between."""
 RETRY_S = 1.0
 PACE_S = 0.01
 """Clients are woken at most this often: one write of many events costs them little more."""
@@ -66,6 +68,10 @@ class Feed:
         self._woken_at = 0.0
         self._wake_is_due = False
         self._looks_in_vain = 0
+        self._most_behind = ring.most_bytes // 2
+        self._followers = 0
+        self._front = 0
+        self._owed = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, kafka: KafkaSettings) -> None:
@@ -74,7 +80,7 @@ class Feed:
         Raises:
             InvalidSetting: The client refuses an option.
         """
-        self._reader = LiveReader(kafka, self.topic, self)
+        self._reader = LiveReader(kafka, self.topic, self, self.ring.most_bytes // PARTS)
         self._reader.start()
         self._reader.read(dict(enumerate(self.ring.head)))
         self._spawn(self._look())
@@ -119,6 +125,32 @@ class Feed:
         found = await self.ask(self._lookups.offsets_at, range(len(extents)), timestamp_ms)
         return {each: extents[each].end if at < 0 else at for each, at in found.items()}
 
+    @contextlib.contextmanager
+    def followed(self) -> Iterator[None]:
+        """Count a client that reads from the ring."""
+        self._followers += 1
+        try:
+            yield
+        finally:
+            self._followers -= 1
+            self._settle()
+
+    def reached(self, place: int) -> None:
+        """Take note that a client reads this page next.
+
+        Nothing more is taken from Kafka while the foremost client has half of the ring before it:
+        that would only push everybody out of the ring. Clients behind it slow nothing down.
+        """
+        if place > self._front:
+            self._front = place
+            self._settle()
+
+    def _settle(self) -> None:
+        if not self._followers or self.ring.behind(self._front) <= self._most_behind:
+            for _ in range(self._owed):
+                self._reader.more()
+            self._owed = 0
+
     # What the reader tells (`log.live.Listener`).
 
     def heard(self, runs: Sequence[Run]) -> None:
@@ -131,6 +163,8 @@ class Feed:
                 events = [event for event in events if event.offset >= done]
             for page in pages_of(events, ring.head, self.tag):
                 ring.append(page)
+        self._owed += 1
+        self._settle()
         self._wake()
 
     def out_of_range(self, partition: int) -> None:
@@ -145,7 +179,7 @@ class Feed:
         if self._wake_is_due:
             return
         wait_s = self._woken_at + PACE_S - self._loop.time()
-        if wait_s <= 0:
+        if wait_s <= 0 or self.ring.behind(self._front) > self.ring.most_bytes // PARTS:
             self._wake_now()
         else:
             self._wake_is_due = True

@@ -31,9 +31,13 @@ class Page:
         partition: The partition of its events.
         before: Where a reader stands who has read everything before it.
         after: Where one stands who has read it too.
+        blob: A notice that stands for what the log does not have; `fill` sets the others'.
+
+    Attributes:
+        at: The ring's: how many bytes came before it.
     """
 
-    __slots__ = ("_by_key", "_ends", "_keys", "_offsets", "after", "before", "blob",
+    __slots__ = ("_by_key", "_ends", "_keys", "_offsets", "after", "at", "before", "blob",
                  "is_notice", "partition", "tag")  # fmt: skip
 
     def __init__(
@@ -45,6 +49,7 @@ class Page:
         self.after = after
         self.blob = blob
         self.is_notice = bool(blob)
+        self.at = 0
         self._offsets = array("q")
         self._ends = array("q", (0,))
         self._keys: list[bytes | None] = []

@@ -24,6 +24,7 @@ class Ring:
         most_bytes: How many bytes are kept; the newest page is kept whatever its size.
 
     Attributes:
+        most_bytes: Likewise.
         head: Where the reading stands.
         first: The number of the oldest page that is kept.
         next: The number of the page to come.
@@ -33,23 +34,31 @@ class Ring:
         self.head = positions
         self.first = 0
         self.next = 0
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
         self._bytes = 0
+        self._total = 0
         self._pages: dict[int, Page] = {}
 
     def append(self, page: Page) -> None:
         """Add a page, whose `before` is the head."""
+        page.at = self._total
+        self._total += len(page.blob)
         self._pages[self.next] = page
         self.next += 1
         self.head = page.after
         self._bytes += len(page.blob)
-        while self._bytes > self._most_bytes and self.next - self.first > 1:
+        while self._bytes > self.most_bytes and self.next - self.first > 1:
             self._bytes -= len(self._pages.pop(self.first).blob)
             self.first += 1
 
     def page(self, number: int) -> Page | None:
         """Look a page up; `None` when it has left, or is still to come."""
         return self._pages.get(number)
+
+    def behind(self, number: int) -> int:
+        """Count the bytes that a reader has before it which reads this page next."""
+        page = self._pages.get(max(number, self.first))
+        return 0 if page is None else self._total - page.at
 
     def place(self, positions: Positions) -> int | None:
         """Find where a reader goes on who stands at `positions`, wherever it has read before.

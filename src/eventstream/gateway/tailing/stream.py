@@ -71,18 +71,20 @@ class Stream:
         return await self._follow(place)
 
     async def _follow(self, place: int) -> Ending:
-        ring, outlet = self._ring, self._outlet
-        while place >= ring.first:
-            changed = self._feed.changed
-            chunk, count, after, place = self._gather(place)
-            if chunk:
-                await outlet.write(chunk, after)
-                self._counters.events += count
-            else:
-                outlet.positions = after
-                await asyncio.sleep(0)
-            if place == ring.next:
-                await changed.wait()
+        ring, outlet, feed = self._ring, self._outlet, self._feed
+        with feed.followed():
+            while place >= ring.first:
+                changed = feed.changed
+                chunk, count, after, place = self._gather(place)
+                if chunk:
+                    await outlet.write(chunk, after)
+                    self._counters.events += count
+                else:
+                    outlet.positions = after
+                    await asyncio.sleep(0)
+                feed.reached(place)
+                if place == ring.next:
+                    await changed.wait()
         return endings.SLOW
 
     def _gather(self, place: int) -> tuple[bytes, int, Positions, int]:
