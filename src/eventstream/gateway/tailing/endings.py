@@ -28,7 +28,7 @@ class Ending(NamedTuple):
 SLOW = Ending(
     "dropped",
     "slow",
-    "You read more slowly than the topic grows, and fell behind further than is kept for you;"
+    "You read more slowly than others do, and fell behind further than is kept for you;"
     " connect again with the last id you have, and nothing is missed.",
 )
 STALLED = Ending(

@@ -1,7 +1,7 @@
 """The newest part of a topic, as one process has read it; pure.
 
 A reader's place in the ring is the number of the page it reads next. All readers share the pages;
-what one has before it is what it has not taken yet, so the ring's bound is each reader's bound.
+what one has before it is all that is queued for it, so the ring's bound is each reader's bound.
 """
 
 from __future__ import annotations
