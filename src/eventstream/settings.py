@@ -291,7 +291,8 @@ class TailingSettings(_Checked):
     events_client_bytes: int = option(
         8_000_000,
         "How far a stream's client may fall behind the foremost one of its topic, in bytes of the"
-        " stream, before it is dropped; so much of each topic is kept in memory, once for all its clients.",
+        " stream, before it is dropped; so much of each topic is kept in memory, once for all"
+        " its clients.",
         minimum=65_536,
     )
     events_heartbeat_s: float = option(
