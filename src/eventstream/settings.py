@@ -384,6 +384,48 @@ class IdempotencySettings(_Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TailingSettings(_Checked):
+    """Reading topics over HTTP, as streams of events."""
+
+    events_max_clients: int = option(
+        1000,
+        "Streams of events that are open at once in one process; beyond it the gateway answers"
+        " 503.",
+        minimum=1,
+    )
+    events_max_topics: int = option(
+        64,
+        "Topics that are streamed at once in one process, each read by one Kafka consumer;"
+        " likewise.",
+        minimum=1,
+    )
+    events_client_bytes: int = option(
+        8_000_000,
+        "How far a stream's client may fall behind the foremost one of its topic, in bytes of the"
+        " stream, before it is dropped; so much of each topic is kept in memory, once for all"
+        " its clients.",
+        minimum=65_536,
+    )
+    events_heartbeat_s: float = option(
+        15.0,
+        "How long a stream may be silent before a comment says that it lives, in seconds.",
+        minimum=0.05,
+    )
+    events_stall_s: float = option(
+        30.0,
+        "How long a stream's client may take nothing at all before it is dropped, in seconds.",
+        minimum=0.1,
+    )
+    events_catch_up_readers: int = option(
+        4,
+        "Kafka consumers in one process for clients that start further back than what is in"
+        " memory; more such clients take turns.",
+        minimum=1,
+        maximum=64,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings(_Checked):
     """The processes that run handlers."""
 
@@ -485,6 +527,7 @@ GROUPS: tuple[type[Any], ...] = (
     KeyFileSettings,
     AccessSettings,
     IdempotencySettings,
+    TailingSettings,
     WorkerSettings,
     LogSettings,
     HomeSettings,

@@ -11,6 +11,7 @@ from eventstream.settings import (
     KafkaSettings,
     LogSettings,
     ProducerSettings,
+    TailingSettings,
 )
 
 
@@ -19,6 +20,7 @@ def gateway(
     settings: GatewaySettings,
     access: AccessSettings,
     idempotency: IdempotencySettings,
+    tailing: TailingSettings,
     kafka: KafkaSettings,
     sending: ProducerSettings,
     home: HomeSettings,
@@ -43,6 +45,7 @@ def gateway(
         settings=settings,
         access=access,
         idempotency=idempotency,
+        tailing=tailing,
         kafka=kafka,
         sending=sending,
         home=home,

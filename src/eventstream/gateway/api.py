@@ -15,6 +15,7 @@ from starlette.routing import Route as At
 from eventstream.errors import EventstreamError
 from eventstream.gateway.answers import problem_answer
 from eventstream.gateway.cross_origin import CrossOrigin
+from eventstream.gateway.known import KnownCallers
 from eventstream.gateway.metadata import metadata_routes
 from eventstream.gateway.problems import Problem, problem_of
 from eventstream.gateway.publish_endpoint import PublishEndpoint, RecordsEndpoint
@@ -35,6 +36,7 @@ def make_app(gateway: GatewayProcess, lifespan: Lifespan[Starlette]) -> Starlett
     """Make the application of one gateway process."""
     publish = PublishEndpoint(gateway)
     records = RecordsEndpoint(gateway, publish)
+    events = KnownCallers(Events(gateway), gateway.access, problem_answer)
     of_v3 = "/v3/clusters/{cluster_id}/topics/{topic}/records"
     app = Starlette(
         routes=[
@@ -46,6 +48,11 @@ def make_app(gateway: GatewayProcess, lifespan: Lifespan[Starlette]) -> Starlett
             At(of_v3, records, methods=["POST"]),
             At(of_v3 + ":batch", publish, methods=["POST"]),
             *metadata_routes(gateway.metadata, gateway.access),
+            At(
+                "/events/{topic}",
+                KnownCallers(Events(gateway), gateway.access, problem_answer),
+                methods=["GET"],
+            ),
             At("/healthz", healthz),
             At("/readyz", Readiness(gateway)),
             At("/metrics", Metrics(gateway.render_metrics)),
@@ -61,6 +68,17 @@ def make_app(gateway: GatewayProcess, lifespan: Lifespan[Starlette]) -> Starlett
 async def healthz(request: Request) -> Response:  # noqa: ARG001 - the shape of an endpoint
     """Alive: the event loop answers."""
     return JSONResponse({"status": "alive"})
+
+
+class Events:
+    """The streams of events, which begin with the process's loop."""
+
+    def __init__(self, gateway: GatewayProcess) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        await self._gateway.events(scope, receive, send)
 
 
 class Readiness:

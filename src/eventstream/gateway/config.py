@@ -12,6 +12,7 @@ from eventstream.settings import (
     KafkaSettings,
     LogSettings,
     ProducerSettings,
+    TailingSettings,
 )
 
 
@@ -22,6 +23,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
         settings: The gateway's own.
         access: Who may write, and what protects the way.
         idempotency: Where idempotency keys are kept.
+        tailing: How events are streamed to clients.
         kafka: How to reach Kafka.
         sending: How to send.
         home: Where this machine's processes leave their metrics.
@@ -31,6 +33,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     settings: GatewaySettings
     access: AccessSettings
     idempotency: IdempotencySettings
+    tailing: TailingSettings
     kafka: KafkaSettings
     sending: ProducerSettings
     home: HomeSettings

@@ -1,14 +1,14 @@
-"""Lets through, before an endpoint, who is known here: for what is neither written nor read."""
+"""Asks, before an endpoint, whether its caller may have what it gives."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
+from eventstream.gateway.access.access import Caller
 from eventstream.gateway.access.credentials import credential_of
 from eventstream.gateway.access.refusals import RESOLVE
 from eventstream.gateway.asgi import respond
-from eventstream.gateway.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
     from eventstream.gateway.access.access import Access
     from eventstream.gateway.answers import Answer
+    from eventstream.gateway.problems import Problem
 
 
 class KnownCallers:
-    """Asks who is calling (ASGI).
+    """Lets through who is known (ASGI), and where the path names a topic, who may read it.
 
     Args:
         app: The endpoint.
         access: Knows the callers.
-        refuse: Makes the answer to one who is not.
+        refuse: Makes the answer to all others.
     """
 
     def __init__(self, app: ASGIApp, access: Access, refuse: Callable[[Problem], Answer]) -> None:
@@ -36,13 +37,20 @@ class KnownCallers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         credential = credential_of(scope["headers"])
-        found = self._access.caller(credential)
-        if found is RESOLVE:
+        topic = scope["path_params"].get("topic")
+        problem = self._refusal(credential, topic)
+        if problem is RESOLVE:
             fetched = asyncio.Event()
             self._access.resolve(fetched.set)
             await fetched.wait()
-            found = self._access.caller(credential)
-        if isinstance(found, Problem):
-            await respond(self._refuse(found), send)
+            problem = self._refusal(credential, topic)
+        if problem is not None:
+            await respond(self._refuse(problem), send)
         else:
             await self._app(scope, receive, send)
+
+    def _refusal(self, credential: bytes, topic: str | None) -> Problem | None:
+        if topic is not None:
+            return self._access.read_refusal(credential, topic)
+        found = self._access.caller(credential)
+        return None if isinstance(found, Caller) else found

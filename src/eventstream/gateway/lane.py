@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TICK_S = 0.5
 LAST_CALL_S = 0.2
+STALL_MARGIN_S = 3.0
+"""How much later than an endpoint a connection gives a client up that takes nothing."""
 PATIENCE_BYTES = 65_536
 """How much of a body is read of a request that is refused already, to keep its connection."""
 OK = 200
@@ -42,6 +44,7 @@ class FastLane:
         publishing: Publishes what requests carry.
         targets: Reads what a request's head says of its events.
         fields: Header fields of every answer.
+        stall_s: How long a client may take nothing of an answer that is a stream.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class FastLane:
         publishing: Publishing,
         targets: Targets,
         fields: Fields = (),
+        stall_s: float = 0.0,
     ) -> None:
         self.publishing = publishing
         self.max_head_bytes = settings.max_head_bytes
@@ -60,6 +64,7 @@ class FastLane:
         self.now_s = 0.0
         self.stopping = False
         self._fields = fields
+        self.stall_s = max(stall_s, settings.request_timeout_s) + STALL_MARGIN_S
         self._keep_alive_s = settings.keep_alive_s
         self._request_timeout_s = settings.request_timeout_s
         self._server_state: ServerState | None = None

@@ -21,6 +21,7 @@ from eventstream.gateway.lane import TICK_S, FastLane
 from eventstream.gateway.metadata import KafkaMetadata
 from eventstream.gateway.publishing.core import Publishing
 from eventstream.gateway.reach import Reach
+from eventstream.gateway.tailing.endpoint import EventsEndpoint
 from eventstream.gateway.targets.reading import Targets
 from eventstream.log.producer import Producer
 from eventstream.log.topics import TopicDirectory
@@ -53,6 +54,7 @@ class GatewayProcess:
 
     producer: Producer
     topics: TopicDirectory
+    events: EventsEndpoint
     publishing: Publishing
 
     def __init__(self, gateway: Gateway) -> None:
@@ -61,6 +63,7 @@ class GatewayProcess:
         self.cors = Cors(gateway.access.cors_origins)
         self.metadata = KafkaMetadata(gateway.kafka)
         self._idempotency = gateway.idempotency
+        self._tailing = gateway.tailing
         self._kafka = gateway.kafka
         self._sending = gateway.sending
         self._home = gateway.home
@@ -107,7 +110,14 @@ class GatewayProcess:
             ),
             self.settings.max_body_bytes,
         )
-        lane = FastLane(self.settings, self.publishing, self.targets, self.cors.fields(b""))
+        self.events = EventsEndpoint(self._kafka, self._tailing, lambda _: self._admission.closed)
+        lane = FastLane(
+            self.settings,
+            self.publishing,
+            self.targets,
+            self.cors.fields(b""),
+            self._tailing.events_stall_s,
+        )
         self._samples = ProcessSamples(self._home.home / "metrics", self._collect)
         reach = Reach(self.producer, self._admission)
         chores = [
@@ -115,10 +125,11 @@ class GatewayProcess:
             loop.create_task(self._tick(reach)),
         ]
         try:
-            yield {"fast_lane": lane}
+            yield {"fast_lane": lane, "events": self.events}
         finally:
             for chore in chores:
                 chore.cancel()
+            await self.events.stop()
             await reach.stop()
             await self.publishing.once.stop()
             topic_log.close()
@@ -133,7 +144,8 @@ class GatewayProcess:
         return self._samples.render()
 
     def _collect(self) -> Iterator[Sample]:
-        return self._counters.samples(self._admission)
+        yield from self._counters.samples(self._admission)
+        yield from self.events.samples()
 
     async def _tick(self, reach: Reach) -> None:
         loop = asyncio.get_running_loop()

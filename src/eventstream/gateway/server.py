@@ -106,6 +106,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; a connection that was accepted but not made yet is told when it is."""
         self.lifespan.state["fast_lane"].stopping = True
+        self.lifespan.state["events"].end_streams()
         await super().shutdown(sockets)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from eventstream.gateway.answers import problem_answer
 from eventstream.gateway.framing import MALFORMED, refusal
+from eventstream.gateway.patience import PatientProtocol
 from eventstream.gateway.problems import TOO_SLOW, head_too_large, too_many_connections
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ _ENDPOINTS_S = 5.0
 """How much longer than an endpoint's own time-out a body may pause, before the lane steps in."""
 
 
-class SlowLane(HttpToolsProtocol):
+class SlowLane(PatientProtocol):
     """The protocol of connections that the fast lane hands over, or of all where it is off.
 
     uvicorn bounds neither a head's size nor the time that a request may take to arrive; this does.
@@ -44,8 +43,8 @@ class SlowLane(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
         self._lane: FastLane = app_state["fast_lane"]
+        super().__init__(config, server_state, app_state, _loop, stall_s=self._lane.stall_s)
         self._refusal: Problem = MALFORMED
         self._refused = False
         self._running: RequestResponseCycle | None = None
@@ -56,7 +55,6 @@ class SlowLane(HttpToolsProtocol):
         self._framing_bytes = 0
         self._body_bytes = 0
         self._since_s = 0.0
-        self._unread_since_s: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin."""
@@ -138,21 +136,9 @@ class SlowLane(HttpToolsProtocol):
 
     # Limits
 
-    def pause_writing(self) -> None:
-        """Note that the client does not read its answers."""
-        self._unread_since_s = self._lane.now_s
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        """Go on."""
-        self._unread_since_s = None
-        super().resume_writing()
-
     def check_time(self, *, idle_before_s: float, slow_before_s: float) -> None:
-        """Close the connection if a request stopped arriving, or an answer being read."""
-        if self._unread_since_s is not None and self._unread_since_s < slow_before_s:
-            self.transport.abort()
-        elif self._in_request:
+        """Close the connection if it never asked for anything, or a request stopped arriving."""
+        if self._in_request:
             patience_s = 0.0 if self._in_head else _ENDPOINTS_S
             late = self._since_s < slow_before_s - patience_s
             if late and not (self._refused or self.flow.read_paused):

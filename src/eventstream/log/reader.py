@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
@@ -10,8 +11,11 @@ from eventstream.errors import InvalidSetting
 from eventstream.log.denial import AskingConsumer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from eventstream.settings import KafkaSettings
 
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 _OF_GROUPS = frozenset(
     {
         "group.id",
@@ -27,7 +31,7 @@ _OF_GROUPS = frozenset(
 )
 
 
-def connect_reader(kafka: KafkaSettings, *, read_uncommitted: bool = False) -> AskingConsumer:
+def connect_reader(kafka: KafkaSettings, more: Mapping[str, object] = _NOTHING) -> AskingConsumer:
     """Make a consumer that commits nothing and tells where partitions end.
 
     Options that are for members of groups are left out: they may not go together with the defaults
@@ -35,7 +39,7 @@ def connect_reader(kafka: KafkaSettings, *, read_uncommitted: bool = False) -> A
 
     Args:
         kafka: How to reach Kafka.
-        read_uncommitted: Read on where somebody's transaction is open, to the true end.
+        more: Options of this reader, as librdkafka spells them; they win over all others.
 
     Raises:
         InvalidSetting: The client refuses an option.
@@ -48,9 +52,8 @@ def connect_reader(kafka: KafkaSettings, *, read_uncommitted: bool = False) -> A
         "enable.partition.eof": True,
         "auto.offset.reset": "earliest",
         "log.connection.close": False,
+        **more,
     }
-    if read_uncommitted:
-        options["isolation.level"] = "read_uncommitted"
     try:
         return AskingConsumer(options)
     except KafkaException as error:

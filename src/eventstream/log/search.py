@@ -61,7 +61,7 @@ def search(
     Raises:
         EventstreamError: Kafka did not answer for ten seconds, or refused.
     """
-    consumer = connect_reader(kafka, read_uncommitted=True)
+    consumer = connect_reader(kafka, {"isolation.level": "read_uncommitted"})
     hits = []
     try:
         for event in _events(consumer, topic, starts):

@@ -53,6 +53,27 @@ IN_FLIGHT_BYTES = Metric(
     "eventstream_gateway_in_flight_bytes", "gauge", "Bytes of those events' values and keys."
 )
 CONNECTIONS = Metric("eventstream_gateway_connections", "gauge", "Open client connections.")
+STREAMS = Metric("eventstream_gateway_streams", "gauge", "Open streams of events to HTTP clients.")
+STREAMED_TOPICS = Metric(
+    "eventstream_gateway_streamed_topics",
+    "gauge",
+    "Topics that are read for those streams, by one Kafka consumer each.",
+)
+CATCHING_UP = Metric(
+    "eventstream_gateway_streams_catching_up",
+    "gauge",
+    "Streams that read older events with a Kafka consumer of their own, or wait for one.",
+)
+STREAMED = Metric(
+    "eventstream_gateway_streamed_events_total", "counter", "Events sent on those streams."
+)
+STREAMS_ENDED = Metric(
+    "eventstream_gateway_streams_ended_total",
+    "counter",
+    "Streams that ended, by reason: the client left, was slow or stalled, the server stops, the"
+    " topic is gone or was replaced, Kafka refused, or an error of ours.",
+    ("reason",),
+)
 RECEIVED = Metric(
     "eventstream_worker_events_received_total",
     "counter",
@@ -109,6 +130,11 @@ METRICS: tuple[Metric, ...] = (
     IN_FLIGHT,
     IN_FLIGHT_BYTES,
     CONNECTIONS,
+    STREAMS,
+    STREAMED_TOPICS,
+    CATCHING_UP,
+    STREAMED,
+    STREAMS_ENDED,
     RECEIVED,
     HANDLED,
     FAILED_ATTEMPTS,
