@@ -48,11 +48,7 @@ def make_app(gateway: GatewayProcess, lifespan: Lifespan[Starlette]) -> Starlett
             At(of_v3, records, methods=["POST"]),
             At(of_v3 + ":batch", publish, methods=["POST"]),
             *metadata_routes(gateway.metadata, gateway.access),
-            At(
-                "/events/{topic}",
-                KnownCallers(Events(gateway), gateway.access, problem_answer),
-                methods=["GET"],
-            ),
+            At("/events/{topic}", events, methods=["GET"]),
             At("/healthz", healthz),
             At("/readyz", Readiness(gateway)),
             At("/metrics", Metrics(gateway.render_metrics)),
