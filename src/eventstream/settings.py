@@ -273,6 +273,23 @@ class GatewaySettings(_Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaSettings(_Checked):
+    """What events must look like to be let in."""
+
+    schemas: Path | None = option(
+        None,
+        "Folder of JSON Schemas, <topic>.json each; events of these topics are checked. It is"
+        " followed while the gateway runs, and changed by PUT /schemas/<topic>.",
+    )
+    schema_compatibility: str = option(
+        "backward",
+        "What a change of a schema by PUT must keep: `backward`, what was valid stays valid;"
+        " `forward`, what is valid was valid; `full`, both; or nothing.",
+        choices=("none", "backward", "forward", "full"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings(_Checked):
     """The processes that run handlers."""
 
@@ -371,6 +388,7 @@ GROUPS: tuple[type[Any], ...] = (
     ProducerSettings,
     BulkProducerSettings,
     GatewaySettings,
+    SchemaSettings,
     WorkerSettings,
     LogSettings,
     HomeSettings,

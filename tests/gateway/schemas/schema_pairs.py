@@ -6,6 +6,7 @@ the new one refuses has to be likely whenever there is one.
 
 from __future__ import annotations
 
+import functools
 import random
 
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def value_from(chance: random.Random, depth: int = 2):
         return chance.choice(SCALARS)
     if kind < 0.55:
         return [value_from(chance, depth - 1) for _ in range(chance.randrange(4))]
-    names = chance.sample(NAMES + ["c"], chance.randrange(4))
+    names = chance.sample([*NAMES, "c"], chance.randrange(4))
     return {name: value_from(chance, depth - 1) for name in names}
 
 
@@ -37,8 +38,9 @@ counts = st.integers(0, 3)
 values = st.builds(lambda seed: value_from(random.Random(seed), 1), st.integers(0, 2**16))
 
 
+@functools.cache
 def schemas(depth: int = 2):
-    within = st.deferred(lambda: schemas(depth - 1)) if depth else st.sampled_from([True, False, {}])
+    within = schemas(depth - 1) if depth else st.sampled_from([True, False, {}])
     return st.one_of(
         st.booleans() if depth < 2 else st.just({}),
         st.lists(parts(within), min_size=1, max_size=3).map(merged),
@@ -55,7 +57,8 @@ def merged(parts):
 def parts(within):
     """Draw one or a few keywords that go together."""
     types = st.one_of(
-        st.sampled_from(TYPES), st.lists(st.sampled_from(TYPES), min_size=1, max_size=3, unique=True)
+        st.sampled_from(TYPES),
+        st.lists(st.sampled_from(TYPES), min_size=1, max_size=3, unique=True),
     )
     named = st.dictionaries(names, within, max_size=2)
     several = st.lists(within, min_size=1, max_size=2)
@@ -89,7 +92,9 @@ def parts(within):
         "minProperties": counts,
         "maxProperties": counts,
         "propertyNames": within,
-        "dependentRequired": st.dictionaries(names, st.lists(names, max_size=2, unique=True), max_size=1),
+        "dependentRequired": st.dictionaries(
+            names, st.lists(names, max_size=2, unique=True), max_size=1
+        ),
         "dependentSchemas": st.dictionaries(names, within, max_size=1),
         "allOf": several,
         "anyOf": several,
@@ -121,45 +126,52 @@ def parts(within):
     return st.one_of(*single, *whole)
 
 
+MAPS = {"properties", "patternProperties", "dependentSchemas"}
+LISTS = {"anyOf", "oneOf", "allOf", "prefixItems"}
+SMALL_PARTS = parts(st.sampled_from([True, False, {}, {"type": "string"}]))
+
+
 @st.composite
 def changed(draw, schema, depth: int = 2):
     """Draw a change of a schema, often one that should be compatible."""
-    how = draw(st.integers(0, 7))
-    if not isinstance(schema, dict) or not schema or how == 0:
+    if not isinstance(schema, dict) or not schema:
         return draw(schemas(1))
-    if how == 1:
-        return schema
-    if how == 2:
-        return {"anyOf": draw(st.permutations([schema, draw(schemas(1))]))}
-    if how == 3:
-        return {"oneOf": [schema, draw(schemas(1))]}
     keyword = draw(st.sampled_from(sorted(schema)))
     rest = {name: value for name, value in schema.items() if name != keyword}
-    if how == 4:
-        return rest
-    if how == 5:
-        return schema | draw(parts(st.sampled_from([True, False, {}, {"type": "string"}])))
-    return rest | {keyword: draw(changed_value(keyword, schema[keyword], depth))}
+    within = changed_value(keyword, schema[keyword], depth)
+    return draw(
+        st.one_of(
+            schemas(1),
+            st.just(schema),
+            st.permutations([schema, draw(schemas(1))]).map(lambda both: {"anyOf": both}),
+            schemas(1).map(lambda other: {"oneOf": [schema, other]}),
+            st.just(rest),
+            SMALL_PARTS.map(lambda part: schema | part),
+            within.map(lambda value: rest | {keyword: value}),
+            within.map(lambda value: rest | {keyword: value}),
+        )
+    )
 
 
-@st.composite
-def changed_value(draw, keyword, value, depth):
-    if depth and isinstance(value, dict) and keyword in {"properties", "patternProperties", "$defs"}:
-        if not value:
-            return value
-        name = draw(st.sampled_from(sorted(value)))
-        return value | {name: draw(changed(value[name], depth - 1))}
-    if depth and isinstance(value, list) and keyword in {"anyOf", "oneOf", "allOf", "prefixItems"}:
-        index = draw(st.integers(0, len(value) - 1))
-        new = draw(changed(value[index], depth - 1))
-        return draw(st.sampled_from([value[:index] + [new] + value[index + 1 :], [*value, new]]))
+def changed_value(keyword, value, depth):
+    """Draw a change of a keyword's value."""
+    if depth and isinstance(value, dict) and value and keyword in MAPS:
+        return st.sampled_from(sorted(value)).flatmap(
+            lambda name: changed(value[name], depth - 1).map(lambda new: value | {name: new})
+        )
+    if depth and isinstance(value, list) and keyword in LISTS:
+        first = changed(value[0], depth - 1)
+        return st.one_of(
+            first.map(lambda new: [new, *value[1:]]), first.map(lambda new: [*value, new])
+        )
     if isinstance(value, list) and keyword in {"enum", "required"}:
-        return draw(st.sampled_from([value[:1], [*value, "c"] if "c" not in value else value]))
-    if depth and isinstance(value, dict | bool) and keyword not in {"dependentRequired", "const"}:
-        return draw(changed(value, depth - 1)) if isinstance(value, dict) else value
+        return st.sampled_from([value[:1], [each for each in value if each != "c"] + ["c"]])
+    if depth and isinstance(value, dict) and keyword not in {"dependentRequired", "const"}:
+        return changed(value, depth - 1)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return max(0 if "m" in keyword[:1] else -9, value + draw(st.sampled_from([-1, 1])))
-    return value
+        least = -9 if "imum" in keyword else 0
+        return st.sampled_from([-1, 1]).map(lambda step: max(least, value + step))
+    return st.just(value)
 
 
 @st.composite

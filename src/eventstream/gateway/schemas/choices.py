@@ -12,6 +12,7 @@ from eventstream.gateway.schemas.sameness import same_at
 
 if TYPE_CHECKING:
     from eventstream.gateway.schemas.claims import Check, Claim, Gap
+    from eventstream.gateway.schemas.documents import Node
 
 
 def _type(claim: Claim, keyword: str) -> Gap | None:

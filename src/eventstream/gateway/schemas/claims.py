@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from eventstream.gateway.schemas.documents import Node
-from eventstream.gateway.schemas.facts import Facts
+if TYPE_CHECKING:
+    from eventstream.gateway.schemas.documents import Node
+    from eventstream.gateway.schemas.facts import Facts
 
 
 class Gap(NamedTuple):
@@ -38,5 +39,5 @@ class Claim(NamedTuple):
         return Gap(f"{self.node.pointer}/{keyword}", reason)
 
 
-Check = Callable[[Claim, str], Gap | None]
+Check = Callable[[Claim, str], "Gap | None"]
 """Says what is missing for the keyword of a claim's schema."""

@@ -190,7 +190,9 @@ class Proof:
 
     def _gap_of_facts(self, given: Given, facts: Facts, node: Node) -> Gap | None:
         if node.schema is False:
-            return None if is_empty(facts.nodes, facts.kinds) else Gap(node.pointer, "it is refused")
+            return (
+                None if is_empty(facts.nodes, facts.kinds) else Gap(node.pointer, "it is refused")
+            )
         if facts.values is not None:
             refused = [value for value in facts.values if not node.accepts(value)]
             return Gap(node.pointer, f"{shown(refused[0])} is refused") if refused else None

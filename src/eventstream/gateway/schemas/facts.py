@@ -152,11 +152,7 @@ def _kind_is_empty(facts: Facts, kind: str, depth: int) -> bool:
     if kind in _FINITE:
         return facts.among(frozenset({kind})) == []
     if kind in NUMBERS:
-        floor, ceiling = facts.floor, facts.ceiling
-        if floor is None or ceiling is None:
-            return False
-        room = -ceiling.limit - floor.limit
-        return room < 0 or (room == 0 and (floor.exclusive or ceiling.exclusive))
+        return _has_no_room(facts.floor, facts.ceiling)
     if kind == "string":
         return facts.least("minLength") > facts.most("maxLength")
     if kind == "array":
@@ -164,6 +160,13 @@ def _kind_is_empty(facts: Facts, kind: str, depth: int) -> bool:
     if facts.least("minProperties") > facts.most("maxProperties"):
         return True
     return any(is_empty(facts.of_name(name), depth=depth + 1) for name in facts.required)
+
+
+def _has_no_room(floor: Bound | None, ceiling: Bound | None) -> bool:
+    if floor is None or ceiling is None:
+        return False
+    room = -ceiling.limit - floor.limit
+    return room < 0 or (room == 0 and (floor.exclusive or ceiling.exclusive))
 
 
 def kinds_of(node: Node) -> frozenset[str]:
@@ -185,7 +188,9 @@ def kind_of(value: Any) -> str:
         return "boolean"
     if isinstance(value, int | float):
         return "integer" if value == int(value) else FRACTION
-    return {str: "string", list: "array", dict: "object"}[type(value)]
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
 
 
 def property_of(node: Node, name: str) -> Iterator[Node]:

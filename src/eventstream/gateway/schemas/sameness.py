@@ -21,10 +21,9 @@ def same(one: Node, other: Node) -> bool:
     waiting, seen = [(one, other)], set()
     while waiting:
         left, right = waiting.pop()
-        pair = (left.key, right.key)
-        if left.key == right.key or pair in seen:
+        if left.key == right.key or (left.key, right.key) in seen:
             continue
-        seen.add(pair)
+        seen.add((left.key, right.key))
         bare = without_annotations(left.schema)
         if _encode(bare) != _encode(without_annotations(right.schema)):
             return False
