@@ -23,11 +23,16 @@ REFUSED = {
     b'{"pattern":"(?=a)b"}': 'At /pattern: "(?=a)b" is not a "regex". Patterns match in linear',
     b'{"$schema":"http://json-schema.org/draft-07/schema#"}': "$schema is ",
     b'{"$ref":"#/$defs/no"}': "does not exist",
-    b'{"$ref":"other.json"}': 'The schema refers to "other.json"; a schema can refer to its own',
-    b'{"not":{"$dynamicRef":"file:///etc/passwd"}}': '/not refers to "file:///etc/passwd"',
-    b'{"$ref":"#/x/y","x":{"y":{"$ref":"http://h/"}}}': '/x/y refers to "http://h/"',
+    b'{"$ref":"other.json"}': "The schema refers to 'other.json'; a schema can refer to its own",
+    b'{"not":{"$dynamicRef":"file:///etc/passwd"}}': "/not refers to 'file:///etc/passwd'",
+    b'{"$ref":"#/x/y","x":{"y":{"$ref":"http://h/"}}}': "/x/y refers to 'http://h/'",
+    b'{"allOf":[{"$ref":"#"}]}': "The schema refers back to itself for the same value",
+    b'{"items":{"$ref":"#/$defs/a"},"$defs":{"a":{"not":{"$ref":"#/$defs/b"}},'
+    b'"b":{"if":{"$dynamicRef":"#a"}},"c":{"$dynamicAnchor":"a","$ref":"#/$defs/a"}}}': (
+        " refers back to itself for the same value, without end."
+    ),
     b'{"$defs":{"a":{"$id":"http://h/"}}}': "/$defs/a has an $id of its own",
-    b'{"$defs":{"a":{"$anchor":"x"},"b":{"$anchor":"x"}}}': 'has $anchor "x" a second time.',
+    b'{"$defs":{"a":{"$anchor":"x"},"b":{"$anchor":"x"}}}': "has $anchor 'x' a second time.",
     b'{"title":"' + b"x" * MAX_BYTES + b'"}': f"{MAX_BYTES} is the most a schema can have.",
 }
 

@@ -121,15 +121,14 @@ Goal = tuple[
 class Proof:
     """One search for a proof.
 
-    A goal that is met again further down in a value is taken as proved: were there a value against
-    it, there would be a smaller one within it, and so on without end, but values do end. Met again
-    at the same value, it is not proved.
+    A goal that is met again is taken as proved: no schema comes back to itself at the same value
+    (a document with such a loop is refused), so it is met further down. Were there a value against
+    it, there would be a smaller one within that value, and so on without end, but values do end.
     """
 
     def __init__(self) -> None:
         self._steps = 0
-        self._level = 0
-        self._open: dict[Goal, tuple[int, int]] = {}
+        self._open: dict[Goal, int] = {}
         self._decided: dict[Goal, Gap | None] = {}
         self._leaning = math.inf
 
@@ -138,23 +137,20 @@ class Proof:
         self._steps += 1
         if self._steps > MAX_STEPS:
             raise OutOfSteps
-        goal = (frozenset(each.key for each in given.nodes), given.kinds, given.taken, node.key)
         if node.schema is True:
             return None
+        goal = (frozenset(each.key for each in given.nodes), given.kinds, given.taken, node.key)
         if goal in self._decided:
             return self._decided[goal]
         if goal in self._open:
-            level, place = self._open[goal]
-            if level == self._level:
-                return Gap(node.pointer, "it refers to itself")
-            self._leaning = min(self._leaning, place)
+            self._leaning = min(self._leaning, self._open[goal])
             return None
         return self._decide(goal, given, node)
 
     def _decide(self, goal: Goal, given: Given, node: Node) -> Gap | None:
         """Look for a proof, and keep the outcome unless it leans on a goal that is still open."""
         place, leaning = len(self._open), self._leaning
-        self._open[goal] = (self._level, place)
+        self._open[goal] = place
         self._leaning = math.inf
         gap = self._gap(given, node)
         del self._open[goal]
@@ -164,14 +160,6 @@ class Proof:
         else:
             self._leaning = min(self._leaning, leaning)
         return gap
-
-    def below(self, nodes: Iterable[Node], node: Node) -> Gap | None:
-        """Say it of values within those at hand, which are valid under `nodes`."""
-        self._level += 1
-        try:
-            return self.gap(Given(tuple(nodes)), node)
-        finally:
-            self._level -= 1
 
     def _gap(self, given: Given, node: Node) -> Gap | None:
         facts = Facts(given.nodes, given.kinds)
@@ -211,7 +199,10 @@ class Proof:
         def here(more: Iterable[Node], there: Node) -> Gap | None:
             return self.gap(given._replace(nodes=(*given.nodes, *more)), there)
 
-        claim = Claim(facts, node, here, self.below)
+        def below(nodes: Iterable[Node], there: Node) -> Gap | None:
+            return self.gap(Given(tuple(nodes)), there)
+
+        claim = Claim(facts, node, here, below)
         checks = {**CHECKS, **CHECKS_OF_KIND.get(kind, {})}
         gaps = (checks[keyword](claim, keyword) for keyword in node.schema if keyword in checks)
         return next(filter(None, gaps), None)

@@ -7,6 +7,7 @@ match in linear time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,7 @@ import jsonschema_rs
 import msgspec
 
 from eventstream.errors import InvalidSchema
+from eventstream.gateway.schemas.references import REFERENCES, check_identity, check_loops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +39,10 @@ _ONE = frozenset(
 )
 _SEVERAL = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _NAMED = frozenset(
-    {"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"},
+    {
+        *("$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties"),
+        "properties",
+    }
 )
 """The keywords whose values are schemas, by how they hold them (2020-12 Core, section 10, and
 Validation, section 8.5)."""
@@ -69,6 +74,11 @@ class Node(NamedTuple):
     def key(self) -> tuple[int, str]:
         """What tells it from every other node."""
         return id(self.document), self.pointer
+
+    @property
+    def where(self) -> str:
+        """Where it stands, in few words."""
+        return _cut(self.pointer) or "The schema"
 
     def get(self, keyword: str) -> Any:
         """Return a keyword's value, or `None`."""
@@ -112,8 +122,9 @@ class Document:
         self.root = Node(self, "", schema)
         self._anchors: dict[str, Node] = {}
         self._validators: dict[str, jsonschema_rs.Validator] = {}
-        self._check()
+        nodes = self._nodes()
         self.validator = _compiled(schema)
+        check_loops(nodes)
 
     @cached_property
     def etag(self) -> str:
@@ -152,24 +163,26 @@ class Document:
             validator = self._validators[pointer] = _compiled(there, self._registry)
         return validator
 
-    def _check(self) -> None:
-        waiting, seen = [self.root], set()
+    def _nodes(self) -> dict[str, Node]:
+        """Find all schemas, also those that only a reference leads to; and the anchors."""
+        waiting, found = [self.root], dict[str, Node]()
         while waiting:
             node = waiting.pop()
-            if node.pointer in seen or not isinstance(node.schema, dict):
+            if node.pointer in found or not isinstance(node.schema, dict):
                 continue
-            seen.add(node.pointer)
-            _check_identity(node)
-            anchor = node.get("$anchor")
-            if isinstance(anchor, str) and self._anchors.setdefault(anchor, node) is not node:
-                raise InvalidSchema(f"{_where(node)} has $anchor {shown(anchor)} a second time.")
+            found[node.pointer] = node
+            check_identity(node)
+            for keyword in ("$anchor", "$dynamicAnchor"):
+                anchor = node.get(keyword)
+                if isinstance(anchor, str) and self._anchors.setdefault(anchor, node) is not node:
+                    raise InvalidSchema(f"{node.where} has {keyword} {anchor!r} a second time.")
             waiting += children(node)
-            reference = node.get("$ref")
-            if isinstance(reference, str) and reference.startswith("#"):
-                try:
-                    waiting.append(self.target(reference))
-                except LookupError:
-                    continue  # the validator says it, once all anchors are known
+            for keyword in REFERENCES:
+                reference = node.get(keyword)
+                if isinstance(reference, str) and reference.startswith("#/"):
+                    with contextlib.suppress(LookupError):  # the validator will say it
+                        waiting.append(self.target(reference))
+        return found
 
 
 def without_annotations(schema: Any) -> Any:
@@ -236,24 +249,6 @@ def _decoded(text: bytes) -> Any:
     return schema
 
 
-def _check_identity(node: Node) -> None:
-    """See that a schema names itself nowhere but at its root, and nothing outside of it."""
-    for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
-        reference = node.get(keyword)
-        if isinstance(reference, str) and not reference.startswith("#"):
-            raise InvalidSchema(
-                f"{_where(node)} refers to {shown(reference)}; a schema can refer to its own parts"
-                " alone, as #/$defs/name: nothing is fetched."
-            )
-    if node.pointer:
-        for keyword in ("$id", "$schema"):
-            if node.get(keyword) is not None:
-                raise InvalidSchema(
-                    f"{_where(node)} has an {keyword} of its own; a schema is one document here:"
-                    " leave it out and refer to #/$defs/name."
-                )
-
-
 def _compiled(
     schema: Any, registry: jsonschema_rs.Registry | None = None
 ) -> jsonschema_rs.Validator:
@@ -274,10 +269,6 @@ def _compiled(
         raise InvalidSchema(found) from None
     except ValueError:
         raise InvalidSchema("It is nested too deeply.") from None
-
-
-def _where(node: Node) -> str:
-    return _cut(node.pointer) or "The schema"
 
 
 def shown(value: Any, most: int = 60) -> str:
