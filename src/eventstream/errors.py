@@ -65,6 +65,10 @@ class InvalidEvent(Permanent):
     """The event cannot be written as it is."""
 
 
+class InvalidSchema(Permanent):
+    """A text is not a JSON Schema that events can be checked with."""
+
+
 class InvalidSetting(Permanent):
     """A setting has a value it cannot have."""
 

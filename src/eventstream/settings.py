@@ -426,6 +426,23 @@ class TailingSettings(_Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaSettings(_Checked):
+    """What events must look like to be let in."""
+
+    schemas: Path | None = option(
+        None,
+        "Folder of JSON Schemas, <topic>.json each; events of these topics are checked. It is"
+        " followed while the gateway runs, and changed by PUT /schemas/<topic>.",
+    )
+    schema_compatibility: str = option(
+        "backward",
+        "What a change of a schema by PUT must keep: `backward`, what was valid stays valid;"
+        " `forward`, what is valid was valid; `full`, both; or nothing.",
+        choices=("none", "backward", "forward", "full"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings(_Checked):
     """The processes that run handlers."""
 
@@ -528,6 +545,7 @@ GROUPS: tuple[type[Any], ...] = (
     AccessSettings,
     IdempotencySettings,
     TailingSettings,
+    SchemaSettings,
     WorkerSettings,
     LogSettings,
     HomeSettings,

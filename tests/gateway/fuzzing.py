@@ -32,9 +32,10 @@ from eventstream.gateway.idempotency.memory import MemoryStore
 from eventstream.gateway.idempotency.settlement import Lease
 from eventstream.gateway.lane import FastLane
 from eventstream.gateway.publishing.core import Publishing
+from eventstream.gateway.schemas import Schemas
 from eventstream.gateway.slow_lane import SlowLane
 from eventstream.gateway.targets.reading import Targets
-from eventstream.settings import AccessSettings, GatewaySettings
+from eventstream.settings import AccessSettings, GatewaySettings, SchemaSettings
 
 TOPIC = "t"
 CORPUS = [
@@ -138,6 +139,7 @@ class Gateway:
 
     cors = Cors(())
     access = Access(AccessSettings())
+    schemas = Schemas(SchemaSettings())
     metadata = None
     settings = GatewaySettings(max_body_bytes=4096, max_head_bytes=2048)
 
@@ -148,6 +150,7 @@ class Gateway:
             self.producer,
             Topics(),
             self.access,
+            self.schemas,
             Admission(10**6, 10**9),
             GatewayCounters(),
             Idempotency(

@@ -20,9 +20,10 @@ from eventstream.gateway.formats.json_event import JSON
 from eventstream.gateway.formats.ndjson import NDJSON
 from eventstream.gateway.publishing.core import Publishing
 from eventstream.gateway.routes import Route
+from eventstream.gateway.schemas import Schemas
 from eventstream.log.bulk import BulkProducer
 from eventstream.log.producer import Producer
-from eventstream.settings import AccessSettings, KafkaSettings, ProducerSettings
+from eventstream.settings import AccessSettings, KafkaSettings, ProducerSettings, SchemaSettings
 from eventstream.worker.outbox import Outbox
 from records import read_records
 
@@ -104,7 +105,14 @@ def test_the_gateway_answers_that_it_does_not_know(form):
 
     counters, deaf = GatewayCounters(), Deaf()
     publishing = Publishing(
-        deaf, Topics(), Access(AccessSettings()), Admission(10, 1000), counters, None, 1000
+        deaf,
+        Topics(),
+        Access(AccessSettings()),
+        Schemas(SchemaSettings()),
+        Admission(10, 1000),
+        counters,
+        None,
+        1000,
     )
     publishing.publish(Route("orders", form), b'{"id": 1}', Responder())
     deaf.answer()

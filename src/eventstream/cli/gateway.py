@@ -11,6 +11,7 @@ from eventstream.settings import (
     KafkaSettings,
     LogSettings,
     ProducerSettings,
+    SchemaSettings,
     TailingSettings,
 )
 
@@ -20,6 +21,7 @@ def gateway(
     settings: GatewaySettings,
     access: AccessSettings,
     idempotency: IdempotencySettings,
+    schemas: SchemaSettings,
     tailing: TailingSettings,
     kafka: KafkaSettings,
     sending: ProducerSettings,
@@ -45,6 +47,7 @@ def gateway(
         settings=settings,
         access=access,
         idempotency=idempotency,
+        schemas=schemas,
         tailing=tailing,
         kafka=kafka,
         sending=sending,

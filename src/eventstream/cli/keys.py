@@ -37,6 +37,9 @@ def create(
         typer.Option(help="A topic it may write to, or the beginning of names and *; repeat."),
     ] = None,
     read: Annotated[Patterns, typer.Option(help="A topic it may read, likewise; repeat.")] = None,
+    manage: Annotated[
+        Patterns, typer.Option(help="A topic whose schema it may change, likewise; repeat.")
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(help="The most events it may send in a second.")
     ] = None,
@@ -56,8 +59,10 @@ def create(
     from eventstream.gateway.access.keys import Key, digest, new_secret
 
     file = _file(where)
-    if not (write or read):
-        raise InvalidSetting("A key that may do nothing is of no use: give --write or --read.")
+    if not (write or read or manage):
+        raise InvalidSetting(
+            "A key that may do nothing is of no use: give --write, --read or --manage."
+        )
     secret = new_secret(name)
     key = Key(
         name=name,
@@ -65,6 +70,7 @@ def create(
         created=_now(),
         write=tuple(write or ()),
         read=tuple(read or ()),
+        manage=tuple(manage or ()),
         events_per_s=rate,
         burst=burst,
     )
@@ -97,13 +103,16 @@ def list_keys(where: KeyFileSettings, as_json: Json = False) -> None:
     if as_json:
         print_json([_shown(key) for key in keys])
         return
-    table = Table("name", "may write", "may read", "events/s", "burst", "created", "revoked")
+    table = Table(
+        "name", "may write", "may read", "may manage", "events/s", "burst", "created", "revoked"
+    )
     for key in keys:
         rate = key.rate
         table.add_row(
             key.name,
             " ".join(key.write),
             " ".join(key.read),
+            " ".join(key.manage),
             f"{rate.events_per_s:g}" if rate else "",
             f"{rate.burst:g}" if rate else "",
             f"{key.created:%Y-%m-%d}",
@@ -154,6 +163,7 @@ def _shown(key: Key) -> dict[str, object]:
         "name": key.name,
         "write": key.write,
         "read": key.read,
+        "manage": key.manage,
         "events_per_s": key.events_per_s,
         "burst": key.burst,
         "created": key.created,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from eventstream.cli import bench, broker, deadletters, groups, keys, topics
+from eventstream.cli import bench, broker, deadletters, groups, keys, schemas, topics
 from eventstream.cli.consume import consume
 from eventstream.cli.gateway import gateway
 from eventstream.cli.publish import publish
@@ -33,6 +33,7 @@ app.add_typer(broker.app, name="broker")
 app.add_typer(topics.app, name="topics")
 app.add_typer(groups.app, name="groups")
 app.add_typer(keys.app, name="keys")
+app.add_typer(schemas.app, name="schemas")
 app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(bench.app, name="bench")
 

@@ -19,6 +19,7 @@ from eventstream.gateway.known import KnownCallers
 from eventstream.gateway.metadata import metadata_routes
 from eventstream.gateway.problems import Problem, problem_of
 from eventstream.gateway.publish_endpoint import PublishEndpoint, RecordsEndpoint
+from eventstream.gateway.schemas.endpoints import schema_routes
 from eventstream.observe.exposition import CONTENT_TYPE as METRICS_CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def make_app(gateway: GatewayProcess, lifespan: Lifespan[Starlette]) -> Starlett
     """Make the application of one gateway process."""
     publish = PublishEndpoint(gateway)
     records = RecordsEndpoint(gateway, publish)
-    events = KnownCallers(Events(gateway), gateway.access, problem_answer)
+    events = KnownCallers(
+        Events(gateway), gateway.access, gateway.access.read_refusal, problem_answer
+    )
     of_v3 = "/v3/clusters/{cluster_id}/topics/{topic}/records"
     app = Starlette(
         routes=[
@@ -49,6 +52,7 @@ def make_app(gateway: GatewayProcess, lifespan: Lifespan[Starlette]) -> Starlett
             At(of_v3 + ":batch", publish, methods=["POST"]),
             *metadata_routes(gateway.metadata, gateway.access),
             At("/events/{topic}", events, methods=["GET"]),
+            *schema_routes(gateway.schemas, gateway.access),
             At("/healthz", healthz),
             At("/readyz", Readiness(gateway)),
             At("/metrics", Metrics(gateway.render_metrics)),

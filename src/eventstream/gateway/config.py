@@ -12,6 +12,7 @@ from eventstream.settings import (
     KafkaSettings,
     LogSettings,
     ProducerSettings,
+    SchemaSettings,
     TailingSettings,
 )
 
@@ -23,6 +24,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
         settings: The gateway's own.
         access: Who may write, and what protects the way.
         idempotency: Where idempotency keys are kept.
+        schemas: What events must look like.
         tailing: How events are streamed to clients.
         kafka: How to reach Kafka.
         sending: How to send.
@@ -33,6 +35,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     settings: GatewaySettings
     access: AccessSettings
     idempotency: IdempotencySettings
+    schemas: SchemaSettings
     tailing: TailingSettings
     kafka: KafkaSettings
     sending: ProducerSettings

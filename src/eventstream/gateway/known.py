@@ -21,17 +21,25 @@ if TYPE_CHECKING:
 
 
 class KnownCallers:
-    """Lets through who is known (ASGI), and where the path names a topic, who may read it.
+    """Lets through who is known, and where the path names a topic, who may do it there (ASGI).
 
     Args:
         app: The endpoint.
         access: Knows the callers.
+        ask: What a caller must be allowed to do with the topic of the path.
         refuse: Makes the answer to all others.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, refuse: Callable[[Problem], Answer]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access,
+        ask: Callable[[bytes, str], Problem | None],
+        refuse: Callable[[Problem], Answer],
+    ) -> None:
         self._app = app
         self._access = access
+        self._ask = ask
         self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,6 +59,6 @@ class KnownCallers:
 
     def _refusal(self, credential: bytes, topic: str | None) -> Problem | None:
         if topic is not None:
-            return self._access.read_refusal(credential, topic)
+            return self._ask(credential, topic)
         found = self._access.caller(credential)
         return None if isinstance(found, Caller) else found

@@ -101,7 +101,12 @@ def metadata_routes(metadata: Metadata, access: Access) -> list[Route]:
     return [
         Route(
             path,
-            KnownCallers(request_response(_answering(ask, content_type, refuse)), access, refuse),
+            KnownCallers(
+                request_response(_answering(ask, content_type, refuse)),
+                access,
+                access.use_refusal,
+                refuse,
+            ),
             methods=["GET", "HEAD"],
         )
         for path, ask, content_type, refuse in told

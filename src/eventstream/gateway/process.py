@@ -21,6 +21,7 @@ from eventstream.gateway.lane import TICK_S, FastLane
 from eventstream.gateway.metadata import KafkaMetadata
 from eventstream.gateway.publishing.core import Publishing
 from eventstream.gateway.reach import Reach
+from eventstream.gateway.schemas import Schemas
 from eventstream.gateway.tailing.endpoint import EventsEndpoint
 from eventstream.gateway.targets.reading import Targets
 from eventstream.log.producer import Producer
@@ -49,7 +50,7 @@ class GatewayProcess:
         gateway: What it is started with.
 
     Raises:
-        InvalidSetting: The key file or an origin is of no use.
+        InvalidSetting: The key file, an origin or a schema is of no use.
     """
 
     producer: Producer
@@ -61,6 +62,7 @@ class GatewayProcess:
         self.settings = gateway.settings
         self.access = Access(gateway.access, gateway.settings.workers)
         self.cors = Cors(gateway.access.cors_origins)
+        self.schemas = Schemas(gateway.schemas)
         self.metadata = KafkaMetadata(gateway.kafka)
         self._idempotency = gateway.idempotency
         self._tailing = gateway.tailing
@@ -100,6 +102,7 @@ class GatewayProcess:
             self.producer,
             self.topics,
             self.access,
+            self.schemas,
             self._admission,
             self._counters,
             Idempotency(
@@ -153,6 +156,7 @@ class GatewayProcess:
             await asyncio.sleep(TICK_S)
             now_s = loop.time()
             self.access.tick(now_s)
+            self.schemas.tick()
             self._admission.tick(now_s)
             reach.tick(now_s)
 

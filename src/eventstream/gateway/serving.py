@@ -16,6 +16,7 @@ from eventstream.gateway.access.cors import Cors
 from eventstream.gateway.access.exposure import require_protection, tls_options
 from eventstream.gateway.idempotency.stores import make_store
 from eventstream.gateway.process import FLUSH_TIMEOUT_S
+from eventstream.gateway.schemas import Schemas
 from eventstream.gateway.server import Job, prepare
 from eventstream.log.producer import connect, producer_options
 from eventstream.observe.logs import configure_logging
@@ -72,6 +73,7 @@ def check(gateway: Gateway) -> None:
     tls_options(gateway.access)
     Cors(gateway.access.cors_origins)
     Access(gateway.access)
+    Schemas(gateway.schemas)
     connect(producer_options(gateway.kafka, gateway.sending))
     asyncio.run(_open_once(make_store(gateway.idempotency, time.monotonic)))
 

@@ -79,19 +79,16 @@ class SlowLane(PatientProtocol):
         """Take bytes as they come."""
         if self._refused:
             return
-        in_head, in_request, self._begun = self._in_head, self._in_request, 0
-        if not in_head:
+        in_request, self._begun = self._in_request, 0
+        if not self._in_head:
             self._since_s = self._lane.now_s
             if in_request:
                 self._framing_bytes += len(data)
-        elif self._head_bytes + len(data) > self._lane.max_head_bytes:
-            self._refuse(head_too_large(self._lane.max_head_bytes))
-            return
         super().data_received(data)
         if not self._in_head:
             if self._framing_bytes > self._lane.max_head_bytes + _FRAMING * self._body_bytes:
                 self._refuse(MALFORMED)
-        elif in_head or (self._begun == 1 and not in_request):
+        elif not self._begun or (self._begun == 1 and not in_request):  # all of it is of one head
             self._head_bytes += len(data)
             if self._head_bytes > self._lane.max_head_bytes:
                 self._refuse(head_too_large(self._lane.max_head_bytes))

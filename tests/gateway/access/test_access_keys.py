@@ -224,7 +224,7 @@ def test_a_key_is_made_listed_and_revoked(run, tmp_path):
     ("arguments", "sentence"),
     [
         (("create", "shop", "--write=a"), "give --keys-file"),
-        (("create", "shop", "--keys-file=k"), "give --write or --read"),
+        (("create", "shop", "--keys-file=k"), "give --write, --read or --manage"),
         (("create", "Shop", "--write=a", "--keys-file=k"), "Key 'Shop': a key's name is"),
         (("create", "shop", "--write=a*b", "--keys-file=k"), "'a*b' is neither"),
         (("create", "shop", "--write=a", "--rate=-1", "--keys-file=k"), "no rate"),

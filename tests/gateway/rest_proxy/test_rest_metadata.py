@@ -8,12 +8,13 @@ from served import served
 from starlette.applications import Starlette
 
 from eventstream.errors import KafkaUnavailable, Permanent, TopicNotFound
+from eventstream.gateway.access.access import Access
 from eventstream.gateway.formats.rest_proxy import metadata_v2
 from eventstream.gateway.formats.rest_proxy.metadata_v3 import ResourcesV3
 from eventstream.gateway.metadata import KafkaMetadata, metadata_routes
 from eventstream.log.admin import Admin
 from eventstream.log.cluster import Broker, ClusterDescription, Partition, Topic
-from eventstream.settings import KafkaSettings
+from eventstream.settings import AccessSettings, KafkaSettings
 
 TOPIC = Topic("topic-1", (Partition(0, 1, (1, 2), (1,)), Partition(1, -1, (2, 1), ())))
 INTERNAL = Topic("__consumer_offsets", (Partition(0, 1, (1,), (1,)),))
@@ -168,7 +169,7 @@ class Away:
 
 
 def asking(metadata):
-    return served(Starlette(routes=metadata_routes(metadata)))
+    return served(Starlette(routes=metadata_routes(metadata, Access(AccessSettings()))))
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+NOTHING = Topics(())
 REMEMBERED = 4096
 """The most credentials that are remembered with their callers."""
 
@@ -40,11 +41,12 @@ class Caller:
             name, or `token:` and a token's subject.
         write: Topics he may write to.
         read: Topics he may read.
+        manage: Topics whose schema he may change.
         bucket: His rate; `None` is no limit.
         valid_until_s: When his credential ends, on the clock of `Access`.
     """
 
-    __slots__ = ("bucket", "name", "read", "valid_until_s", "write")
+    __slots__ = ("bucket", "manage", "name", "read", "valid_until_s", "write")
 
     def __init__(
         self,
@@ -53,10 +55,12 @@ class Caller:
         read: Topics,
         bucket: Bucket | None = None,
         valid_until_s: float = math.inf,
+        manage: Topics = NOTHING,
     ) -> None:
         self.name = name
         self.write = write
         self.read = read
+        self.manage = manage
         self.bucket = bucket
         self.valid_until_s = valid_until_s
 
@@ -155,6 +159,24 @@ class Access:
             return None
         return refusals.not_allowed(found.name, "read", topic)
 
+    def use_refusal(self, credential: bytes, topic: str) -> Problem | None:
+        """Say why a caller may neither write to a topic nor read it, as `refusal` does."""
+        found = self.caller(credential)
+        if found is None or isinstance(found, Problem):
+            return found
+        if found.write.allow(topic) or found.read.allow(topic):
+            return None
+        return refusals.not_allowed(found.name, "use", topic)
+
+    def manage_refusal(self, credential: bytes, topic: str) -> Problem | None:
+        """Say why a caller may not change a topic's schema, as `refusal` does."""
+        found = self.caller(credential)
+        if found is None or isinstance(found, Problem):
+            return found
+        if found.manage.allow(topic):
+            return None
+        return refusals.not_allowed(found.name, "manage", topic)
+
     def caller(self, credential: bytes) -> Caller | Problem | None:
         """Find who sends a request: for what needs no more than to be known here.
 
@@ -216,7 +238,8 @@ class Access:
         if key.revoked is not None:
             return refusals.invalid("the API key has been revoked")
         bucket = self._buckets.get(key.name)
-        return Caller(f"key:{key.name}", Topics(key.write), Topics(key.read), bucket)
+        manage = Topics(key.manage)
+        return Caller(f"key:{key.name}", Topics(key.write), Topics(key.read), bucket, manage=manage)
 
     def _by_token(self, token: str) -> Caller | Problem:
         source = self._signing_keys

@@ -40,6 +40,7 @@ class Key(
         sha256: Hash of the secret, in hexadecimal digits.
         write: Topics it may write to: names, or beginnings with a `*`.
         read: Topics it may read.
+        manage: Topics whose schema it may change.
         created: When it was made.
         events_per_s: Events it may send in a second; `None` is no limit.
         burst: Events it may send at once; `None` is what the rate gives in a second.
@@ -51,6 +52,7 @@ class Key(
     created: datetime
     write: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
+    manage: tuple[str, ...] = ()
     events_per_s: float | None = None
     burst: int | None = None
     revoked: datetime | None = None
@@ -76,7 +78,7 @@ class Key(
             )
         if not _DIGEST.fullmatch(self.sha256):
             raise InvalidSetting(f"{which}: sha256 is not 64 hexadecimal digits.")
-        for pattern in (*self.write, *self.read):
+        for pattern in (*self.write, *self.read, *self.manage):
             if not is_pattern(pattern):
                 raise InvalidSetting(
                     f"{which}: {pattern!r} is neither a topic's name nor the beginning of names"

@@ -49,7 +49,7 @@ class PublishBatch:
         self._on_outcomes = on_outcomes
         self._waiting = 0
         self.outcomes: list[Outcome] = []
-        for record in records:
+        for record in _checked(publishing, topic, records):
             self.outcomes.append(record if isinstance(record, Problem) else self._send(record))
         publishing.counters.rejected += len(self.outcomes) - self._waiting
         if not self._waiting:
@@ -88,6 +88,17 @@ class PublishBatch:
         self._waiting -= 1
         if not self._waiting:
             self._on_outcomes(self.outcomes)
+
+
+def _checked(
+    publishing: Publishing, topic: str, records: Sequence[Record | Problem]
+) -> Sequence[Record | Problem]:
+    """Put a problem in the place of each record that the topic's schema refuses."""
+    if topic not in publishing.schemas.documents:
+        return records
+    values = [None if isinstance(record, Problem) else record.value for record in records]
+    refused = publishing.schemas.check_all(topic, values)
+    return [refused.get(position, record) for position, record in enumerate(records)]
 
 
 def headers_size(headers: Headers) -> int:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from eventstream.gateway.problems import Problem
     from eventstream.gateway.publishing.batch import OnOutcomes
     from eventstream.gateway.routes import Route
+    from eventstream.gateway.schemas import Schemas
     from eventstream.log.producer import DeliveryError, Producer
     from eventstream.log.topics import TopicDirectory
 
@@ -49,6 +50,7 @@ class Publishing:
         producer: Sends events.
         topics: Knows which topics exist.
         access: Knows who may write where.
+        schemas: Knows what events must look like.
         admission: Knows whether there is room.
         counters: What happened so far.
         idempotency: Publishes what has an Idempotency-Key.
@@ -60,6 +62,7 @@ class Publishing:
         producer: Producer,
         topics: TopicDirectory,
         access: Access,
+        schemas: Schemas,
         admission: Admission,
         counters: GatewayCounters,
         idempotency: Idempotency,
@@ -68,6 +71,7 @@ class Publishing:
         self.producer = producer
         self.topics = topics
         self.access = access
+        self.schemas = schemas
         self.admission = admission
         self.counters = counters
         self.once = PublishOnce(self, idempotency)

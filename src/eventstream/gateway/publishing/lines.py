@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from eventstream.gateway.answers import lines_answer
 from eventstream.gateway.formats import ndjson
+from eventstream.gateway.formats.ndjson import Lines
 from eventstream.gateway.problems import problem_of
 from eventstream.log.producer import NO_OFFSET
 
 if TYPE_CHECKING:
     from eventstream.gateway.answers import Ranges
+    from eventstream.gateway.problems import Problem
     from eventstream.gateway.publishing.core import Publishing, Responder
     from eventstream.gateway.routes import Route
     from eventstream.log.producer import DeliveryError, Report
@@ -42,7 +44,9 @@ class PublishLines:
     ) -> None:
         topic, key, producer = route.topic, route.key, publishing.producer
         room = producer.max_record_bytes - (0 if key is None else len(key))
-        self._lines = lines = ndjson.split(body, room)
+        lines = ndjson.split(body, room)
+        refused = publishing.schemas.check_all(topic, lines.values)
+        self._lines = lines = _without(lines, refused) if refused else lines
         self._failures = lines.problems
         self._publishing = publishing
         self._responder = responder
@@ -105,3 +109,14 @@ class PublishLines:
         counters.answered(answer.status)
         counters.publish_seconds.observe(perf_counter() - self._started)
         self._responder.answer(answer)
+
+
+def _without(lines: Lines, refused: dict[int, Problem]) -> Lines:
+    """Count events among the problems that their topic's schema refuses."""
+    problems = {lines.numbers[position]: problem for position, problem in refused.items()}
+    kept = [position for position in range(len(lines.values)) if position not in refused]
+    return Lines(
+        [lines.values[position] for position in kept],
+        [lines.numbers[position] for position in kept],
+        {**lines.problems, **problems},
+    )

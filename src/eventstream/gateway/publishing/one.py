@@ -37,6 +37,9 @@ class PublishOne:
             size += headers_size(route.headers)
         if size > publishing.producer.max_record_bytes:
             raise Rejected(record_too_large(size, publishing.producer.max_record_bytes))
+        problem = publishing.schemas.check(route.topic, value)
+        if problem is not None:
+            raise Rejected(problem)
         self._publishing = publishing
         self._responder = responder
         self._route = route
