@@ -64,6 +64,13 @@ class Client:
         answer, self._rest = self._rest[:end], self._rest[end:]
         return answer
 
+    def until(self, text):
+        """Read until some text has come; return what came up to its end."""
+        while text not in self._rest:
+            assert self._more(), f"the server closed before {text!r} came"
+        found, _, self._rest = self._rest.partition(text)
+        return found + text
+
     def _more(self):
         data = self._socket.recv(65536)
         self._rest += data

@@ -13,6 +13,22 @@ from records import read_log, read_records
 MISSING = "no-such-topic"
 
 
+CLOUDEVENT, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
+V2_JSON = "application/vnd.kafka.json.v2+json"
+V2_BINARY = "application/vnd.kafka.binary.v2+json"
+V3 = "/v3/clusters/c/topics/{topic}/records"
+EVENT = {
+    "ce_specversion": "1.0",
+    "ce_id": "1",
+    "ce_source": "/shop",
+    "ce_type": "sold",
+    "ce_partitionkey": "user-1",
+}
+STRUCTURED = (
+    b'{"specversion":"1.0","id":"1","source":"/shop","type":"sold","partitionkey":"user-1",'
+    b'"data":{"a":1}}'
+)
+
 REQUESTS = {
     "json": request("/publish/{topic}", b'{"message": "Hello, Kafka!"}'),
     "json with spaces": request("/publish/{topic}", b' {"a" : [1, 2] } \n'),
@@ -81,6 +97,62 @@ REQUESTS = {
     "not gzip": request("/publish/{topic}", b"[1]", Content_Encoding="gzip"),
     "brotli": request("/publish/{topic}", b"[1]", Content_Encoding="br"),
     "two credentials": request("/publish/{topic}", b"1", Authorization="Bearer a", X_Api_Key="b"),
+    "cloudevent, binary": request("/publish/{topic}", b'{"a":1}', **EVENT),
+    "cloudevent, binary, raw": request(
+        "/publish/{topic}", b"\xff", "application/octet-stream", ce_subject="%C3%A9", **EVENT
+    ),
+    "cloudevent, structured": request("/publish/{topic}", STRUCTURED, CLOUDEVENT),
+    "cloudevent, structured, key given": request(
+        "/publish/{topic}", STRUCTURED, CLOUDEVENT, Event_Key="k", Event_Header_Tenant="acme"
+    ),
+    "cloudevents, batched": request(
+        "/publish/{topic}", b"[%b,%b]" % (STRUCTURED, STRUCTURED), BATCH
+    ),
+    "cloudevents, none": request("/publish/{topic}", b"[]", BATCH),
+    "cloudevents, one invalid": request("/publish/{topic}", b"[%b,{}]" % STRUCTURED, BATCH),
+    "cloudevent of no type": request("/publish/{topic}", b"1", ce_id="1", ce_specversion="1.0"),
+    "cloudevent in avro": request("/publish/{topic}", b"1", "application/cloudevents+avro"),
+    "cloudevent, header twice": request("/publish/{topic}", b"1", Event_Header_ce_id="2", **EVENT),
+    "v2 json": request(
+        "/topics/{topic}",
+        b'{"records":[{"key":"k","value":{"a":1}},{"value":null},{"value":1,"partition":9}]}',
+        V2_JSON,
+    ),
+    "v2 binary to a partition": request(
+        "/topics/{topic}/partitions/0", b'{"records":[{"key":"aw==","value":"/w=="}]}', V2_BINARY
+    ),
+    "v2 with headers": request(
+        "/topics/{topic}",
+        b'{"records":[{"value":1,"timestamp":1700000000000,'
+        b'"headers":[{"key":"a","value":"MQ=="},{"key":"a","value":"Mg=="}]}]}',
+        V2_JSON,
+    ),
+    "v2 bad base64": request("/topics/{topic}", b'{"records":[{"value":"!"}]}', V2_BINARY),
+    "v2 no records": request("/topics/{topic}", b'{"records":[]}', V2_JSON),
+    "v2 avro": request("/topics/{topic}", b"{}", "application/vnd.kafka.avro.v2+json"),
+    "v2 unknown topic": request(f"/topics/{MISSING}", b'{"records":[{"value":1}]}', V2_JSON),
+    "v2 no partition": request("/topics/{topic}/partitions/x", b"{}", V2_JSON),
+    "v3 string": request(V3, b'{"value":{"type":"STRING","data":"a"}}'),
+    "v3 full": request(
+        V3,
+        b'{"partition_id":0,"headers":[{"name":"h","value":"MQ=="}],'
+        b'"key":{"type":"JSON","data":{"k":1}},"value":{"type":"BINARY","data":"/w=="},'
+        b'"timestamp":"2026-01-31T12:00:00Z"}',
+    ),
+    "v3 several": request(V3, b'{"value":{"type":"JSON","data":1}}{"value":{"type":"JSON"}} nope'),
+    "v3 avro": request(V3, b'{"value":{"type":"AVRO","data":1}}'),
+    "v3 empty": request(V3, b""),
+    "v3 unknown topic": request(
+        f"/v3/clusters/c/topics/{MISSING}/records", b'{"value":{"type":"JSON","data":1}}'
+    ),
+    "v3 batch": request(
+        V3 + ":batch",
+        b'{"entries":[{"id":"1","value":{"type":"JSON","data":1}},'
+        b'{"id":"2","value":{"type":"AVRO","data":1}}]}',
+    ),
+    "v3 batch, id twice": request(V3 + ":batch", b'{"entries":[{"id":"1"},{"id":"1"}]}'),
+    "once": request("/publish/{topic}", b"1", Idempotency_Key='"{topic}"'),
+    "once, bad key": request("/publish/{topic}", b"1", Idempotency_Key='"a'),
     "connection close": request("/publish/{topic}", b"1", Connection="close"),
     "get": request("/publish/{topic}", method="GET", content_type=None),
     "elsewhere": request("/nothing", b"1"),
@@ -94,6 +166,7 @@ def normal(answer, topic):
     answer = answer.replace(topic, b"<topic>")
     answer = re.sub(rb"date: [^\r]+ GMT", b"date: <date>", answer)
     answer = re.sub(rb"content-length: \d+", b"content-length: <length>", answer)
+    answer = re.sub(rb'"timestamp":"[^"]+"', b'"timestamp":"<time>"', answer)
     return re.sub(rb'(offset":)\d+', rb"\g<1>0", answer)
 
 
@@ -184,6 +257,79 @@ def test_what_a_request_says_of_its_events_is_on_the_record(gateway, kafka, topi
     ]
     assert full.timestamp()[1] == 1769860800000
     assert timed.timestamp()[1] == 1700000000000
+
+
+def send(gateway, topic, *names):
+    for name in names:
+        answer = exchange(gateway.address, REQUESTS[name].replace(b"{topic}", topic.encode()))
+        assert status(answer) == 200, answer
+
+
+def test_cloudevents_are_written_in_the_kafka_bindings_binary_mode(gateway, kafka, topic):
+    names = ("cloudevent, binary", "cloudevent, structured", "cloudevents, batched")
+    send(gateway, topic, *names)
+    records = read_records(kafka, topic)
+    assert len(records) == 4
+    for record in records:
+        assert (record.key(), record.value()) == (b"user-1", b'{"a":1}')
+        headers = dict(record.headers())
+        assert headers.pop("content-type") == b"application/json"
+        assert headers == {
+            "ce_specversion": b"1.0",
+            "ce_id": b"1",
+            "ce_source": b"/shop",
+            "ce_type": b"sold",
+            "ce_partitionkey": b"user-1",
+        }
+
+
+def test_rest_proxy_records_are_written_as_confluents_proxy_would(gateway, kafka, topic):
+    send(gateway, topic, "v2 json", "v2 binary to a partition", "v2 with headers")
+    send(gateway, topic, "v3 string", "v3 full")
+    records = read_records(kafka, topic)
+    assert [(record.key(), record.value()) for record in records] == [
+        (b'"k"', b'{"a":1}'),
+        (None, None),
+        (b"k", b"\xff"),
+        (None, b"1"),
+        (None, b"a"),
+        (b'{"k":1}', b"\xff"),
+    ]
+    assert records[3].headers() == [("a", b"1"), ("a", b"2")]
+    assert records[3].timestamp()[1] == 1700000000000
+    assert records[5].headers() == [("h", b"1")]
+    assert records[5].timestamp()[1] == 1769860800000
+
+
+def test_a_repeated_request_is_answered_as_the_first_time(gateway, kafka, topic):
+    once = REQUESTS["once"].replace(b"{topic}", topic.encode())
+    with Client(gateway.address) as client:
+        client.send(once)
+        first = client.answer()
+        client.send(once)
+        again = client.answer()
+        client.send(once.replace(b"\r\n\r\n1", b"\r\n\r\n2"))
+        other = client.answer()
+    assert b"idempotency-scope: process\r\n" in first
+    assert again.replace(b"idempotent-replayed: true\r\n", b"") == first
+    assert b"idempotent-replayed: true\r\n" in again
+    assert (status(first), status(other)) == (200, 422)
+    assert [value for _, value in read_log(kafka, topic)] == [b"1"]
+
+
+def test_a_stream_of_records_is_reported_on_while_it_comes(gateway, kafka, topic):
+    head = request(V3.replace("{topic}", topic), Transfer_Encoding="chunked")
+    record = b'{"value":{"type":"JSON","data":%d}}'
+    with Client(gateway.address) as client:
+        client.send(head)
+        for number in range(3):
+            text = record % number
+            client.send(b"%x\r\n%b\r\n" % (len(text), text))
+            report = client.until(b'"offset":%d' % number)
+            assert b'"error_code":200' in report
+        client.send(b"0\r\n\r\n")
+        client.until(b"0\r\n\r\n")
+    assert [value for _, value in read_log(kafka, topic)] == [b"0", b"1", b"2"]
 
 
 def test_compressed_bodies_are_published_inflated(gateway, kafka, topic):
