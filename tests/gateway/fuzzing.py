@@ -32,6 +32,7 @@ from eventstream.gateway.idempotency.memory import MemoryStore
 from eventstream.gateway.idempotency.settlement import Lease
 from eventstream.gateway.lane import FastLane
 from eventstream.gateway.publishing.core import Publishing
+from eventstream.gateway.publishing.once import PublishOnce
 from eventstream.gateway.schemas import Schemas
 from eventstream.gateway.slow_lane import SlowLane
 from eventstream.gateway.targets.reading import Targets
@@ -57,6 +58,7 @@ TOKENS = [
     b"HTTP/1.1", b"HTTP/1.0", b"POST ", b"GET ", b"{", b"}", b"[", b"]", b'"', b"\\ud800", b"null",
     b"Host: y\r\n", b"?key=%61", b"?key-from=/a/0", b"0\r\n\r\n", b"1e999", b"\xed\xa0\x80",
 ]  # fmt: skip
+_MARK = re.compile(rb'mark="[0-9a-f]*"')
 _ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r]*\r\n(?:[^\r]+\r\n)*?content-length: (\d+)\r\n")
 
 
@@ -71,7 +73,8 @@ class Memory:
         self._waiting = []
 
     def send(self, topic, value, key, delivered, headers=(), partition=-1, timestamp_ms=0):
-        self.records.append((topic, value, key, tuple(headers), partition, timestamp_ms))
+        told = tuple((name, _MARK.sub(b"", text or b"")) for name, text in headers)
+        self.records.append((topic, value, key, told, partition, timestamp_ms))
         report = Message(topic=topic, value=value, key=key, partition=0, offset=len(self.records))
         self._waiting.append((delivered, report))
 
@@ -102,6 +105,11 @@ class Ends:
 
     async def start(self, _topic):
         return b""
+
+
+def _no_keys_yet():
+    store = MemoryStore(9.0, 10**5, 10**8, time.monotonic)
+    return Idempotency(store, Ends(), Lease(1.0, 2.0), time.monotonic)
 
 
 class Wire(asyncio.Transport):
@@ -153,12 +161,7 @@ class Gateway:
             self.schemas,
             Admission(10**6, 10**9),
             GatewayCounters(),
-            Idempotency(
-                MemoryStore(9.0, 10**5, 10**8, time.monotonic),
-                Ends(),
-                Lease(1.0, 2.0),
-                time.monotonic,
-            ),
+            None,
             4096,
         )
         self._state = ServerState()
@@ -174,6 +177,7 @@ class Gateway:
         """Send bytes; return the statuses of the answers and the records written."""
         wire = Wire()
         self.producer.records.clear()
+        self.publishing.once = PublishOnce(self.publishing, _no_keys_yet())
         wire.protocol = self._protocol(self._config, self._state, {"fast_lane": self._lane})
         wire.protocol.connection_made(wire)
         for portion in portions:

@@ -67,6 +67,7 @@ FRAMING = {
     "a chunk that ends in LF": CHUNKED + b"1\r\nx\n0\r\n\r\n",
     "a length in the trailer": CHUNKED + b"1\r\nx\r\n0\r\nContent-Length: 5\r\n\r\n",
     "HTTP/9.9": START.replace(b"1.1", b"9.9") + b"Content-Length: 1\r\n\r\nx",
+    "no version": b"POST /publish/{topic}\n\r\n\r\n\r\n",
     "HTTP/2 without asking": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "a method in lower case": START.replace(b"POST", b"post") + b"Content-Length: 1\r\n\r\nx",
     "a NUL in the target": START.replace(b"{topic}", b"{topic}\0") + b"Content-Length: 1\r\n\r\nx",

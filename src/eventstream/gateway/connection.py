@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._writable = True
         self._discarding = False
         self._foreign = False
+        self._held = False
         self._stopping = False
         self._since_s = 0.0
         self._unread_since_s: float | None = None
@@ -182,7 +183,9 @@ class Connection(asyncio.Protocol):
         self._exchanges.append(exchange)
         route = head.route
         if isinstance(route, Route):
-            self._lane.publishing.publish(route, body, exchange)
+            if not self._lane.publishing.publish(route, body, exchange) and self._exchanges:
+                self._held = True
+                self._pause()
         else:
             self._lane.publishing.refuse(route.problem, route.format, exchange)
         if not head.keep_alive:
@@ -226,7 +229,10 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _go_on(self) -> None:
-        """Read on after a pause, once there is room for it."""
+        """Read on after a pause, once there is room for it and nothing could be overtaken."""
+        if self._held and self._exchanges:
+            return
+        self._held = False
         if self._foreign:
             self._hand_over_when_answered()
         elif self._writable and not self._stopping and len(self._exchanges) <= MAX_PIPELINED // 2:

@@ -24,15 +24,18 @@ _NOT_MET = Problem(417, "unmet-expectation", "The only expectation met here is 1
 def refusal(version: str, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Problem | None:
     """Say why a request is refused for its head, or `None`.
 
+    - HTTP/1.1, or 1.0; the parser takes a line without a version too, as HTTP/0.9 had it.
     - One Host, no more and no less (RFC 9112, section 3.2); no fragment in the target (3.2.1).
     - No transfer coding but chunked (RFC 9112, section 6.1), and none at all in HTTP/1.0.
     - No expectation but 100-continue (RFC 9110, section 10.1.1).
 
     Args:
-        version: `1.1` or `1.0`, as parsed.
+        version: As parsed.
         target: The request target.
         headers: Names in lower case, and values.
     """
+    if version not in {"1.1", "1.0"}:
+        return MALFORMED
     hosts = 0
     problem = None
     for name, value in headers:

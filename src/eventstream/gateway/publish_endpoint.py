@@ -86,7 +86,7 @@ class PublishEndpoint:
 
 
 class RecordsEndpoint:
-    """v3's records: a body of known length as any other, one without as a stream.
+    """v3's records: a body of known length as any other, one in chunks as a stream.
 
     Args:
         gateway: The process.
@@ -106,7 +106,7 @@ class RecordsEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
-        if any(name == b"content-length" for name, _ in scope["headers"]):
+        if all(name != b"transfer-encoding" for name, _ in scope["headers"]):
             await self._whole(scope, receive, send)
             return
         route = self._read(scope)

@@ -77,17 +77,24 @@ class Publishing:
         self.once = PublishOnce(self, idempotency)
         self._max_body_bytes = max_body_bytes
 
-    def publish(self, route: Route, body: bytes, responder: Responder) -> None:
-        """Publish a request's events; the answer reaches `responder`, now or later."""
+    def publish(self, route: Route, body: bytes, responder: Responder) -> bool:
+        """Publish a request's events; the answer reaches `responder`, now or later.
+
+        Returns:
+            Whether its events are on their way, or refused. If not, something has to be found out
+            first, and what is published meanwhile may overtake them.
+        """
         refusal = self.access.refusal(route.credential, route.topic) or self.admission.refusal()
         if refusal is RESOLVE:
-            self.access.resolve(lambda: self.publish(route, body, responder))
-        elif refusal is not None:
+            self._admit(route, body, responder)
+            return False
+        if refusal is not None:
             self.refuse(refusal, route.format, responder)
-        elif route.topic in self.topics.known:
-            self._publish(route, body, responder)
-        else:
-            self._resolve(route, body, responder)
+            return True
+        if route.topic in self.topics.known:
+            return self._publish(route, body, responder)
+        self._resolve(route, body, responder)
+        return False
 
     def publish_records(
         self, route: Route, records: Sequence[Record], on_outcomes: OnOutcomes
@@ -129,6 +136,12 @@ class Publishing:
             self.counters.failed += 1
         return problem_of(meaning)
 
+    def _admit(self, route: Route, body: bytes, responder: Responder) -> None:
+        def fetched() -> None:
+            self.publish(route, body, responder)
+
+        self.access.resolve(fetched)
+
     def _resolve(self, route: Route, body: bytes, responder: Responder) -> None:
         def resolved(problem: Problem | None) -> None:
             if problem is None:
@@ -162,7 +175,7 @@ class Publishing:
 
         self.topics.resolve(resolved)
 
-    def _publish(self, route: Route, body: bytes, responder: Responder) -> None:
+    def _publish(self, route: Route, body: bytes, responder: Responder) -> bool:
         format_, special = route.format, route.special
         try:
             if special is None and (format_ is JSON or format_ is RAW):
@@ -170,12 +183,13 @@ class Publishing:
             elif special is None and format_ is NDJSON:
                 PublishLines(self, route, body, responder)
             else:
-                self._publish_batch(route, body, responder)
+                return self._publish_batch(route, body, responder)
         except Rejected as rejected:
             self.counters.rejected += 1
             self.refuse(rejected.problem, format_, responder)
+        return True
 
-    def _publish_batch(self, route: Route, body: bytes, responder: Responder) -> None:
+    def _publish_batch(self, route: Route, body: bytes, responder: Responder) -> bool:
         special = route.special
         plain = body
         if special is not None and special.encoding:
@@ -184,7 +198,8 @@ class Publishing:
         self.access.charge(route.credential, len(batch.records) - 1)
         if special is not None and special.idempotency_key:
             self.once.publish(route, body, batch, responder)
-        elif special is not None and special.respond_async:
+            return False
+        if special is not None and special.respond_async:
             sent = PublishBatch(self, route.topic, batch.records, _nobody_waits)
             self.answer(batch.answer(sent.outcomes), responder)
         else:
@@ -195,6 +210,7 @@ class Publishing:
                 self.answer(batch.answer(outcomes), responder)
 
             PublishBatch(self, route.topic, batch.records, settled)
+        return True
 
     def answer(self, answer: Answer, responder: Responder) -> None:
         """Answer a request."""
