@@ -420,6 +420,15 @@ def test_nothing_after_connection_close_is_taken(gateway, kafka, topic):
     assert len(read_log(kafka, topic)) == 1
 
 
+def test_nothing_after_a_refused_request_that_closes_is_taken(gateway, kafka, topic):
+    bad = request(f"/publish/{topic}", b"", Connection="close")
+    with Client(gateway.address) as client:
+        client.send(bad + request(f"/publish/{topic}", b"1"))
+        assert status(client.answer()) == 400
+        assert client.answer() == b""
+    assert read_log(kafka, topic) == []
+
+
 def test_an_endless_head_is_refused(gateways):
     with Client(gateways["fast"].address) as client:
         client.send(b"POST /publish HTTP/1.1\r\nX: " + b"x" * 5000)

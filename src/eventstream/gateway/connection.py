@@ -268,9 +268,10 @@ class Connection(asyncio.Protocol):
         self._go_on()
 
     def _pause(self) -> None:
-        if not self._paused and not self._transport.is_closing():
+        if not self._paused:
             self._paused = True
-            self._transport.pause_reading()
+            if not self._transport.is_closing():
+                self._transport.pause_reading()
 
     def check_time(self, *, idle_before_s: float, slow_before_s: float) -> None:
         """Close the connection if it was idle, or a request or answer under way, for too long."""

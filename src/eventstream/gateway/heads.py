@@ -87,6 +87,7 @@ class Heads:
             return None, False
         request = _Request()
         parser: Any = httptools.HttpRequestParser(request)
+        request.parser = parser
         try:
             parser.feed_data(text)
             target: Any = httptools.parse_url(request.target)
@@ -107,7 +108,7 @@ class Heads:
         repeats = isinstance(route, Route) and not any(
             name in _ONCE or name.startswith(_OF_EVENT) for name, _ in request.headers
         )
-        return Head(route, len(text), length, parser.should_keep_alive()), repeats
+        return Head(route, len(text), length, request.keep_alive), repeats
 
 
 def _remember(heads: dict[bytes, Head], text: bytes, head: Head) -> None:
@@ -145,6 +146,8 @@ class _Request:
         self.target = b""
         self.headers: list[tuple[bytes, bytes]] = []
         self.complete = False
+        self.keep_alive = False
+        self.parser: Any = None
 
     def on_url(self, part: bytes) -> None:
         self.target += part
@@ -154,3 +157,5 @@ class _Request:
 
     def on_headers_complete(self) -> None:
         self.complete = True
+        # Asked now: a request without a body is over a moment later, and the parser forgets it.
+        self.keep_alive = self.parser.should_keep_alive()
