@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := src tests examples
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow faults fuzz check format bench bench-peers docs lock clean
+.PHONY: help up test test-slow faults fuzz openapi check format bench bench-peers docs lock clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,6 +22,9 @@ faults: .venv/.ready ## Restart and kill workers under load, FAULTS times each (
 
 fuzz: .venv/.ready ## Send FUZZ broken requests (10,000,000) to both lanes, in memory: an hour
 	@PYTHONPATH=tests $(BIN)/python tests/gateway/fuzzing.py $(or $(FUZZ),10000000)
+
+openapi: .venv/.ready ## Ask both lanes OPENAPI random requests (300) an operation: minutes
+	@OPENAPI=$(or $(OPENAPI),300) $(BIN)/pytest tests/gateway/openapi/test_conformance_to_description.py
 
 check: .venv/.ready ## Format, lint, types, import contracts: seconds
 	@$(BIN)/ruff format --quiet --check $(SOURCES)

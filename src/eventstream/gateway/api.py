@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.routing import Route as At
 
 from eventstream.errors import EventstreamError
@@ -17,9 +19,11 @@ from eventstream.gateway.answers import problem_answer
 from eventstream.gateway.cross_origin import CrossOrigin
 from eventstream.gateway.known import KnownCallers
 from eventstream.gateway.metadata import metadata_routes
+from eventstream.gateway.openapi.document import describe
 from eventstream.gateway.problems import Problem, problem_of
 from eventstream.gateway.publish_endpoint import PublishEndpoint, RecordsEndpoint
 from eventstream.gateway.schemas.endpoints import schema_routes
+from eventstream.gateway.segments import WholeSegments
 from eventstream.observe.exposition import CONTENT_TYPE as METRICS_CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -53,13 +57,14 @@ def make_app(gateway: GatewayProcess, lifespan: Lifespan[Starlette]) -> Starlett
             *metadata_routes(gateway.metadata, gateway.access),
             At("/events/{topic}", events, methods=["GET"]),
             *schema_routes(gateway.schemas, gateway.access),
-            At("/healthz", healthz),
-            At("/readyz", Readiness(gateway)),
-            At("/metrics", Metrics(gateway.render_metrics)),
+            At("/healthz", healthz, methods=["GET"]),
+            At("/readyz", Readiness(gateway), methods=["GET"]),
+            At("/metrics", Metrics(gateway.render_metrics), methods=["GET"]),
+            At("/openapi.json", Description(gateway), methods=["GET"]),
         ],
         exception_handlers={HTTPException: no_such_route},
         lifespan=lifespan,
-        middleware=[Middleware(CrossOrigin, gateway.cors)],
+        middleware=[Middleware(WholeSegments), Middleware(CrossOrigin, gateway.cors)],
     )
     app.router.redirect_slashes = False
     return app
@@ -112,6 +117,21 @@ class Readiness:
         return _response(problem)
 
 
+class Description:
+    """What the gateway can be asked for (OpenAPI), made once."""
+
+    def __init__(self, gateway: GatewayProcess) -> None:
+        self._text = describe(
+            version("eventstream"),
+            gateway.settings.default_topic,
+            known_callers=gateway.access.required,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        await Response(self._text, media_type="application/json")(scope, receive, send)
+
+
 class Metrics:
     """All metrics of this machine's processes in Prometheus' text format."""
 
@@ -128,12 +148,22 @@ async def no_such_route(request: Request, error: Exception) -> Response:
     """Answer what no route takes."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
     path = request.url.path[:200]
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = f"{request.method} is not possible on {path}; see the Allow header."
-        problem = Problem(405, "method-not-allowed", detail)
-    else:
-        problem = Problem(error.status_code, "no-such-route", f"There is nothing at {path}.")
-    return _response(problem, dict(error.headers or {}))
+    if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+        return _response(
+            Problem(error.status_code, "no-such-route", f"There is nothing at {path}.")
+        )
+    detail = f"{request.method} is not possible on {path}; see the Allow header."
+    allowed = ", ".join(sorted(_methods(request)))
+    return _response(Problem(405, "method-not-allowed", detail), {"Allow": allowed})
+
+
+def _methods(request: Request) -> set[str]:
+    """List the methods of a path: of all its routes (RFC 9110, section 15.5.6)."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods
+    return found
 
 
 def _response(problem: Problem, more: dict[str, str] | None = None) -> Response:

@@ -43,6 +43,8 @@ _MEANING: Mapping[int, type[EventstreamError]] = {
     KafkaError.MSG_SIZE_TOO_LARGE: RecordTooLarge,
     KafkaError.RECORD_LIST_TOO_LARGE: RecordTooLarge,
     KafkaError.INVALID_RECORD: InvalidEvent,
+    KafkaError.INVALID_TIMESTAMP: InvalidEvent,
+    KafkaError._INVALID_DIFFERENT_RECORD: KafkaUnavailable,
     KafkaError.TOPIC_AUTHORIZATION_FAILED: NotAuthorized,
     KafkaError.GROUP_AUTHORIZATION_FAILED: NotAuthorized,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: NotAuthorized,
@@ -58,6 +60,14 @@ _MEANING: Mapping[int, type[EventstreamError]] = {
 }
 _OF_CLIENT = "({reason}); check what --kafka-option and --kafka-options-file say."
 _BY_CODE: Mapping[int, str] = {
+    KafkaError.INVALID_TIMESTAMP: (
+        "{about}: the event's time lies further before or after now than the topic takes"
+        " (message.timestamp.before.max.ms and message.timestamp.after.max.ms); give another."
+    ),
+    KafkaError._INVALID_DIFFERENT_RECORD: (
+        "{about}: the event is not at fault, but Kafka refused another one that was sent with it;"
+        " send it again."
+    ),
     KafkaError._AUTHENTICATION: f"Kafka refused the credentials {_OF_CLIENT}",
     KafkaError.SASL_AUTHENTICATION_FAILED: f"Kafka refused the credentials {_OF_CLIENT}",
     KafkaError._SSL: f"Kafka and this program could not agree on TLS {_OF_CLIENT}",
@@ -73,7 +83,9 @@ _BY_KIND: Mapping[type[EventstreamError], str] = {
 _OTHERWISE = "{about}: {reason}."
 
 
-def translate(error: KafkaError, topic: str = "", *, was_sent: bool = False) -> EventstreamError:
+def translate(
+    error: KafkaError, topic: str = "", *, was_sent: bool = False, is_of_now: bool = False
+) -> EventstreamError:
     """Turn a Kafka client's error into one of ours.
 
     Args:
@@ -81,7 +93,11 @@ def translate(error: KafkaError, topic: str = "", *, was_sent: bool = False) -> 
         topic: The topic it is about, for the sentence.
         was_sent: The event had been handed to the client, so a time-out says nothing about
             whether it is in the log.
+        is_of_now: The event's time is that of its sending. Kafka refuses a whole batch for the time
+            of one event in it, and this one is then not at fault.
     """
+    if is_of_now and error.code() == KafkaError.INVALID_TIMESTAMP:
+        error = KafkaError(KafkaError._INVALID_DIFFERENT_RECORD)
     code = error.code()
     kind: type[EventstreamError]
     if was_sent and code in _UNKNOWN_OUTCOME:

@@ -70,8 +70,8 @@ STREAMED = Metric(
 STREAMS_ENDED = Metric(
     "eventstream_gateway_streams_ended_total",
     "counter",
-    "Streams that ended, by reason: the client left, was slow or stalled, the server stops, the"
-    " topic is gone or was replaced, Kafka refused, or an error of ours.",
+    "Streams that ended, by reason: the client left, has its limit, was slow or stalled, the server"
+    " stops, the topic is gone or was replaced, Kafka refused, or an error of ours.",
     ("reason",),
 )
 RECEIVED = Metric(

@@ -35,7 +35,7 @@ class PublishBatch:
         outcomes: What is known so far; `QUEUED` stands for what is not.
     """
 
-    __slots__ = ("_on_outcomes", "_publishing", "_topic", "_waiting", "outcomes")
+    __slots__ = ("_on_outcomes", "_publishing", "_timestamps_ms", "_topic", "_waiting", "outcomes")
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class PublishBatch:
         self._publishing = publishing
         self._topic = topic
         self._on_outcomes = on_outcomes
+        self._timestamps_ms: dict[int, int] = {}
         self._waiting = 0
         self.outcomes: list[Outcome] = []
         for record in _checked(publishing, topic, records):
@@ -69,6 +70,8 @@ class PublishBatch:
             publishing.producer.send(topic, value, key, delivered, headers, partition, timestamp_ms)
         except EventstreamError as error:
             return problem_of(error)
+        if timestamp_ms:
+            self._timestamps_ms[len(self.outcomes)] = timestamp_ms
         publishing.admission.enter(1, size)
         self._waiting += 1
         return QUEUED
@@ -84,7 +87,9 @@ class PublishBatch:
             publishing.counters.acknowledged_bytes += size
             self.outcomes[number] = Placed(report.partition(), offset, report.timestamp()[1])
         else:
-            self.outcomes[number] = publishing.failure(error or NO_OFFSET, self._topic)
+            self.outcomes[number] = publishing.failure(
+                error or NO_OFFSET, self._topic, self._timestamps_ms.get(number, 0)
+            )
         self._waiting -= 1
         if not self._waiting:
             self._on_outcomes(self.outcomes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     from eventstream.gateway.schemas import Schemas
     from eventstream.log.producer import DeliveryError, Producer
     from eventstream.log.topics import TopicDirectory
+
+
+OF_NOW_S = 120.0
+"""How long ago an event may have been sent whose time is that of its sending; no topic's bound on
+times is as close."""
 
 
 class Responder(Protocol):
@@ -125,9 +131,16 @@ class Publishing:
         """Answer a request that carries no event to Kafka."""
         self.answer(format_.refuse(problem), responder)
 
-    def failure(self, error: DeliveryError, topic: str) -> Problem:
-        """Say what became of an event that Kafka did not acknowledge, and count it."""
-        meaning = translate(error, topic, was_sent=True)
+    def failure(self, error: DeliveryError, topic: str, timestamp_ms: int) -> Problem:
+        """Say what became of an event that Kafka did not acknowledge, and count it.
+
+        Args:
+            error: What the delivery report says.
+            topic: The event's topic.
+            timestamp_ms: The time that it was given; 0 is none.
+        """
+        is_of_now = not timestamp_ms or abs(time.time() - timestamp_ms / 1000) < OF_NOW_S
+        meaning = translate(error, topic, was_sent=True, is_of_now=is_of_now)
         if isinstance(meaning, TopicNotFound):
             self.topics.forget(topic)
         if isinstance(meaning, OutcomeUnknown):

@@ -35,6 +35,7 @@ class PublishLines:
         "_sent",
         "_size",
         "_started",
+        "_timestamp_ms",
         "_topic",
         "_waiting",
     )
@@ -51,6 +52,7 @@ class PublishLines:
         self._publishing = publishing
         self._responder = responder
         self._topic = topic
+        self._timestamp_ms = route.timestamp_ms
         self._ranges: Ranges = {}
         self._size = len(body)
         self._started = perf_counter()
@@ -78,7 +80,7 @@ class PublishLines:
                 reached[0] += 1
                 reached[2] = offset
         else:
-            problem = self._publishing.failure(error or NO_OFFSET, self._topic)
+            problem = self._publishing.failure(error or NO_OFFSET, self._topic, self._timestamp_ms)
             self._failures[self._line_of(report)] = problem
         self._waiting -= 1
         if not self._waiting:

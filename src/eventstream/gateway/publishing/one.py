@@ -65,5 +65,5 @@ class PublishOne:
             counters.publish_seconds.observe(perf_counter() - self._started)
             self._responder.answer(receipt_answer(topic, report.partition(), offset))
         else:
-            problem = publishing.failure(error or NO_OFFSET, topic)
+            problem = publishing.failure(error or NO_OFFSET, topic, self._route.timestamp_ms)
             publishing.refuse(problem, self._route.format, self._responder)

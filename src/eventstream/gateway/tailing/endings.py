@@ -42,6 +42,11 @@ STOPPING = Ending(
     "stopping",
     "This server stops; connect again with the last id you have, and nothing is missed.",
 )
+ENOUGH = Ending(
+    "end",
+    "limit",
+    "You have as many events as you asked for; connect again with the last id you have to read on.",
+)
 FAILED = Ending("end", "failed", "This server failed; connect again with the last id you have.")
 
 

@@ -144,7 +144,7 @@ class EventsEndpoint:
         self, feed: Feed, wish: Wish, outlet: Outlet, first: bytes, receive: Receive
     ) -> Ending | None:
         """Run a stream to its end; `None` when the client left."""
-        stream = Stream(feed, self._catching_up, outlet, wish.key, self._counters)
+        stream = Stream(feed, self._catching_up, outlet, wish, self._counters)
         running = asyncio.ensure_future(stream.run(first))
         beating = asyncio.ensure_future(outlet.beat())
         leaving = asyncio.ensure_future(_left(receive))

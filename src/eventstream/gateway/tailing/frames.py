@@ -46,6 +46,23 @@ def with_id(frame: bytes, event_id: bytes) -> bytes:
     return b"id: %b%b" % (event_id, frame[frame.index(b"\n") :])
 
 
+def first(chunk: bytes, events: int) -> tuple[bytes, bytes]:
+    """Take so many events off the front of whole frames, and the id of the last one.
+
+    Notices among them do not count.
+
+    Args:
+        chunk: The frames; there are as many events in them, at least.
+        events: How many; at least one.
+    """
+    start = end = 0
+    while events:
+        start = end
+        end = chunk.index(b"\n\n", start) + 2
+        events -= chunk.startswith(b"data: ", chunk.index(b"\n", start) + 1)
+    return chunk[:end], chunk[start + len(b"id: ") : chunk.index(b"\n", start)]
+
+
 def data_of(event: Event) -> bytes:
     """Write the JSON object that stands for an event, on one line.
 

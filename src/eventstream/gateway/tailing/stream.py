@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from eventstream.gateway.tailing.feed import Feed
     from eventstream.gateway.tailing.outlet import Outlet
     from eventstream.gateway.tailing.positions import Positions
+    from eventstream.gateway.tailing.wishes import Wish
     from eventstream.log.backlog import Batch
     from eventstream.log.received import Run
 
 WRITE_BYTES = 131_072
 PAGES_AT_ONCE = 500
 RETRY_S = 1.0
+
+
+class _Enough(Exception):
+    """The client has as many events as it asked for."""
 
 
 class Stream:
@@ -34,7 +39,7 @@ class Stream:
         feed: The topic.
         catching_up: Where to read what the feed does not reach back to.
         outlet: Where to write; its positions are where the client stands.
-        key: The only key to read; `None` for all.
+        wish: The only key to read, and after how many events to end.
         counters: Count what is sent.
     """
 
@@ -43,14 +48,15 @@ class Stream:
         feed: Feed,
         catching_up: CatchingUp,
         outlet: Outlet,
-        key: bytes | None,
+        wish: Wish,
         counters: TailingCounters,
     ) -> None:
         self._feed = feed
         self._ring = feed.ring
         self._catching_up = catching_up
         self._outlet = outlet
-        self._key = key
+        self._key = wish.key
+        self._left = wish.limit
         self._counters = counters
 
     async def run(self, first: bytes) -> Ending:
@@ -63,12 +69,14 @@ class Stream:
             Stalled: The client takes nothing.
         """
         await self._outlet.open(first)
-        while (place := self._ring.place(self._outlet.positions)) is None:
-            try:
+        try:
+            while (place := self._ring.place(self._outlet.positions)) is None:
                 await self._catch_up()
-            except EventstreamError as error:
-                return endings.refused(str(error))
-        return await self._follow(place)
+            return await self._follow(place)
+        except EventstreamError as error:
+            return endings.refused(str(error))
+        except _Enough:
+            return endings.ENOUGH
 
     async def _follow(self, place: int) -> Ending:
         ring, outlet, feed = self._ring, self._outlet, self._feed
@@ -77,8 +85,7 @@ class Stream:
                 changed = feed.changed
                 chunk, count, after, place = self._gather(place)
                 if chunk:
-                    await outlet.write(chunk, after)
-                    self._counters.events += count
+                    await self._write(chunk, count, after)
                 else:
                     outlet.positions = after
                     await asyncio.sleep(0)
@@ -86,6 +93,24 @@ class Stream:
                 if place == ring.next:
                     await changed.wait()
         return endings.SLOW
+
+    async def _write(self, chunk: bytes, count: int, after: Positions) -> None:
+        """Write frames with so many events in them.
+
+        Raises:
+            _Enough: The client has as many as it asked for.
+            Stalled: The client takes nothing.
+        """
+        left = self._left
+        if left is not None and count >= left:
+            chunk, last_id = frames.first(chunk, left)
+            await self._outlet.write(chunk, ids.parse(last_id.decode()).positions)
+            self._counters.events += left
+            raise _Enough
+        await self._outlet.write(chunk, after)
+        self._counters.events += count
+        if left is not None:
+            self._left = left - count
 
     def _gather(self, place: int) -> tuple[bytes, int, Positions, int]:
         """Put together what to write at once: bytes, how many events, positions and place after."""
@@ -133,8 +158,7 @@ class Stream:
             wanted = [event for event in wanted if event.key == self._key]
         for page in pages_of(wanted, outlet.positions, self._feed.tag):
             blob, count = page.for_all(None)
-            await outlet.write(blob, page.after)
-            self._counters.events += count
+            await self._write(blob, count, page.after)
         outlet.positions = moved(outlet.positions, run.partition, run.events[-1].offset + 1)
 
     async def _pass_gap_on(self, turn: Turn, partitions: Sequence[int]) -> None:

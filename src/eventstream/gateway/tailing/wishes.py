@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
     from eventstream.gateway.tailing.ids import EventId
 
+MAX_LIMIT = 2**53 - 1
+"""The largest whole number that every JSON parser reads as it is (RFC 8259, section 6)."""
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _MILLISECONDS = re.compile(r"\d{1,15}", re.ASCII)
+_NUMBER = re.compile(rb"[0-9]{1,16}").fullmatch
 _PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -28,11 +31,13 @@ class Wish(NamedTuple):
         topic: The topic.
         start: Where from: a place by name or time, or the id of the last event it has.
         key: Only events with this key; `None` for all.
+        limit: After how many events the stream ends; `None` lets it go on.
     """
 
     topic: str
     start: Start | EventId
     key: bytes | None
+    limit: int | None = None
 
 
 def wish_of(topic: str, query: bytes, headers: Iterable[tuple[bytes, bytes]], now_ms: int) -> Wish:
@@ -45,7 +50,8 @@ def wish_of(topic: str, query: bytes, headers: Iterable[tuple[bytes, bytes]], no
         now_ms: Now, in milliseconds since the epoch.
 
     Raises:
-        Rejected: The topic's name, the start, the key or the last event's id is not acceptable.
+        Rejected: The topic's name, the start, the key, the limit or the last event's id is not
+            acceptable.
     """
     _check(topic)
     last_ids = {value for name, value in headers if name == b"last-event-id" and value}
@@ -57,6 +63,7 @@ def wish_of(topic: str, query: bytes, headers: Iterable[tuple[bytes, bytes]], no
         topic,
         ids.parse(last_ids.pop().decode("latin-1")) if last_ids else _start(start, now_ms),
         None if key is None else unquote_to_bytes(key.replace(b"+", b" ")),
+        _limit(_one(b"limit", query)),
     )
 
 
@@ -91,6 +98,19 @@ def _one(name: bytes, query: bytes) -> bytes | None:
             " percent-encode it.",
         )
     return value
+
+
+def _limit(value: bytes | None) -> int | None:
+    if value is None:
+        return None
+    number = unquote_to_bytes(value)
+    if not _NUMBER(number) or not 0 < int(number) <= MAX_LIMIT:
+        raise _invalid(
+            "limit",
+            f"limit={number[:80].decode('latin-1')!r} is no number of events: it is 1 to"
+            f" {MAX_LIMIT}; leave it out to read on.",
+        )
+    return int(number)
 
 
 def _start(value: bytes | None, now_ms: int) -> Start | EventId:

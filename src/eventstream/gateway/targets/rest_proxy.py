@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 from eventstream.gateway.formats.rest_proxy.batch_v3 import RecordsBatchV3
 from eventstream.gateway.formats.rest_proxy.media_types import check_v3, format_of_v2
@@ -46,7 +47,7 @@ def v3_route(
     match = _v3(path)
     if match is None:
         return None
-    cluster = match[1].decode("latin-1")
+    cluster = unquote_to_bytes(match[1]).decode("utf-8", "replace")
     format_ = RecordsV3(cluster) if match[3] is None else RecordsBatchV3(cluster)
     try:
         check_v3(_content_type(headers))

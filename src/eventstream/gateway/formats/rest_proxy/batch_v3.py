@@ -15,6 +15,7 @@ import msgspec
 from eventstream.gateway.answers import JSON_FIELDS, Answer
 from eventstream.gateway.formats.contract import Placed
 from eventstream.gateway.formats.rest_proxy.error_codes import refusal_in_v3, told_of_a_record
+from eventstream.gateway.formats.rest_proxy.integers import once_more
 from eventstream.gateway.formats.rest_proxy.records_v3 import (
     Draft,
     Fields,
@@ -50,6 +51,7 @@ class _Identified(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(_Request).decode
 _decode_entry = msgspec.json.Decoder(_Entry).decode
+_decode_lax = msgspec.json.Decoder(_Entry, strict=False).decode
 _decode_id = msgspec.json.Decoder(_Identified).decode
 
 
@@ -149,12 +151,19 @@ def _id_of(text: bytes, number: int) -> str:
 
 def _draft(text: bytes, number: int) -> Draft | Problem:
     try:
-        return draft_of(_decode_entry(text))
+        return draft_of(_entry(text))
     except msgspec.ValidationError as error:
         problem = explain(text, error)
         if problem.name == "invalid-record":
             raise _shapeless(f"entries[{number}]: {problem.detail}", error) from None
         return problem
+
+
+def _entry(text: bytes) -> _Entry:
+    try:
+        return _decode_entry(text)
+    except msgspec.ValidationError as error:
+        return once_more(_decode_lax, text, error)
 
 
 def _shapeless(detail: str, error: msgspec.ValidationError) -> Rejected:

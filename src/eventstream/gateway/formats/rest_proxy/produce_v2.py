@@ -22,6 +22,7 @@ from eventstream.gateway.formats.rest_proxy.error_codes import (
     code_in_v2,
     refusal_in_v2,
 )
+from eventstream.gateway.formats.rest_proxy.integers import once_more
 from eventstream.gateway.problems import Problem, Rejected
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class _ProduceRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(_ProduceRequest).decode
+_decode_lax = msgspec.json.Decoder(_ProduceRequest, strict=False).decode
 _UNKNOWN_FIELD = "Object contains unknown field"
 
 
@@ -165,7 +167,7 @@ def _read(body: bytes) -> list[_ProduceRecord]:
     try:
         if not body.isascii():
             body.decode()
-        records = _decode(body).records
+        records = _request(body).records
     except UnicodeDecodeError as error:
         raise _malformed(f"it is not UTF-8 at byte {error.start}") from None
     except RecursionError:
@@ -180,6 +182,13 @@ def _read(body: bytes) -> list[_ProduceRecord]:
         detail = 'The body has no records; give at least one, as {"records": [{"value": ...}]}.'
         raise Rejected(Problem(422, "no-records", detail))
     return records
+
+
+def _request(body: bytes) -> _ProduceRequest:
+    try:
+        return _decode(body)
+    except msgspec.ValidationError as error:
+        return once_more(_decode_lax, body, error)
 
 
 def _malformed(reason: str) -> Rejected:

@@ -14,6 +14,7 @@ import msgspec
 from eventstream.gateway.formats.contract import Record
 from eventstream.gateway.formats.rest_proxy import embedded
 from eventstream.gateway.formats.rest_proxy.embedded import NULL, Unusable
+from eventstream.gateway.formats.rest_proxy.integers import once_more
 from eventstream.gateway.problems import Problem, Rejected
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ _VALUES: Mapping[str, tuple[Callable[[bytes], bytes | None], bytes]] = {
     "STRING": (embedded.string, b',"value":{"type":"STRING","size":%d}'),
 }
 _decode = msgspec.json.Decoder(Fields).decode
+_decode_lax = msgspec.json.Decoder(Fields, strict=False).decode
 _decode_schemas = msgspec.json.Decoder(_SchemaFields).decode
 _validate = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -115,9 +117,16 @@ def draft(text: bytes) -> Draft | Problem:
         return usual
     check_json(text)
     try:
-        return draft_of(_decode(text))
+        return draft_of(_fields(text))
     except msgspec.ValidationError as error:
         return explain(text, error)
+
+
+def _fields(text: bytes) -> Fields:
+    try:
+        return _decode(text)
+    except msgspec.ValidationError as error:
+        return once_more(_decode_lax, text, error)
 
 
 def draft_of(fields: Fields) -> Draft | Problem:
