@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from certificates import Authority
 
+from certificates import Authority
 from eventstream.errors import InvalidSetting
 from eventstream.gateway.access.exposure import is_loopback, require_protection, tls_options
 from eventstream.settings import AccessSettings
