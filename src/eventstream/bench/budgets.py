@@ -22,13 +22,16 @@ class Budget(NamedTuple):
     is_least: bool = False
     unit: str = ""
 
+    def is_met(self, figure: float) -> bool:
+        """Whether a figure is within its budget."""
+        return figure >= self.limit if self.is_least else figure <= self.limit
+
     def verdict(self, figure: float) -> str:
         """Say in a line whether a figure is within its budget."""
-        is_met = figure >= self.limit if self.is_least else figure <= self.limit
         bound = "at least" if self.is_least else "at most"
         shown = f"{figure:,.0f}" if figure >= _WHOLE_FROM else f"{figure:.4g}"
         return (
-            f"budget {'met' if is_met else 'MISSED'}: {self.what} {shown}{self.unit},"
+            f"budget {'met' if self.is_met(figure) else 'MISSED'}: {self.what} {shown}{self.unit},"
             f" {bound} {self.limit:,g}{self.unit}"
         )
 
@@ -46,6 +49,8 @@ GO_GATEWAY = {
     "paced": Budget("p99 of single publishes, open loop, over the Go gateway's", 1.0),
 }
 """By the load."""
+GOODPUT = Budget("acknowledged under overload over the best", 0.9, is_least=True)
+GROWTH = Budget("memory in the overload's last third over its first", 1.05)
 FORMATS = {
     "v2-json": Budget("REST Proxy v2, one record a request", 20_000, is_least=True, unit="/s"),
     "v3-json": Budget("REST Proxy v3, one record a request", 20_000, is_least=True, unit="/s"),

@@ -7,11 +7,12 @@ of it to the file it names; `run_load` does that from another process.
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import tempfile
 from array import array
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 from time import monotonic_ns, process_time
 from typing import cast
@@ -27,6 +28,8 @@ _TICK_S = 0.001
 _OK = b"HTTP/1.1 200 "
 _LENGTH = b"ength: "
 """The end of Content-Length, however a server spells its beginning."""
+_PROBLEM = re.compile(rb"urn:eventstream:problem:([a-z-]+)")
+_RETRY_AFTER = re.compile(rb"(?i)\r\nretry-after: (\d+)")
 _LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
@@ -71,7 +74,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         first: The number of the first event that was measured.
         latencies_ns: From the intended time to the answer, of acknowledged events.
         acknowledged: Their numbers; those of whole requests when each has many lines.
-        refused: Answers other than 200.
+        refused: Answers other than 200, the warm-up's too.
+        refusals: Those of the measured part, by what they say.
+        measured: Requests of the measured part.
         unanswered: Requests without an answer.
         began_ns: When the measured part began, on the monotonic clock.
         ended_ns: When it ended.
@@ -82,6 +87,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     latencies_ns: list[int]
     acknowledged: list[int]
     refused: int
+    refusals: dict[str, int]
+    measured: int
     unanswered: int
     began_ns: int
     ended_ns: int
@@ -122,6 +129,7 @@ class Sender:
         self.latencies_ns = array("q")
         self.acknowledged = array("q")
         self.refused = 0
+        self.refusals: Counter[str] = Counter()
         self.answered = 0
         self.start_ns = 0
         self.first = sys.maxsize
@@ -183,6 +191,8 @@ class Connection(asyncio.Protocol):
         sender.answered += 1
         if not data.startswith(_OK):
             sender.refused += 1
+            if self._number >= sender.first:
+                sender.refusals[said_by(data)] += 1
         elif self._number >= sender.first:
             sender.latencies_ns.append(monotonic_ns() - self._intended_ns)
             sender.acknowledged.append(self._number)
@@ -199,6 +209,16 @@ def is_whole(answer: bytes) -> bool:
         return answer.endswith(_LAST_CHUNK)
     length = int(answer[place + len(_LENGTH) : answer.index(b"\r", place)])
     return len(answer) - end - 4 >= length
+
+
+def said_by(answer: bytes) -> str:
+    """Put what a refusal says into a few words: `503 overloaded, Retry-After 2`."""
+    problem, retry_after = _PROBLEM.search(answer), _RETRY_AFTER.search(answer)
+    return (
+        answer[9:12].decode()
+        + (f" {problem[1].decode()}" if problem else "")
+        + (f", Retry-After {int(retry_after[1])}" if retry_after else "")
+    )
 
 
 async def _run(load: Load) -> Outcome:
@@ -234,6 +254,8 @@ async def _run(load: Load) -> Outcome:
         latencies_ns=list(sender.latencies_ns),
         acknowledged=list(sender.acknowledged),
         refused=sender.refused,
+        refusals=dict(sender.refusals),
+        measured=sender.sent - sender.first,
         unanswered=sender.sent - sender.answered,
         began_ns=began_ns,
         ended_ns=ended_ns,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PARTITIONS = 6
 STARTED_TIMEOUT_S = 30.0
 STOPPED_TIMEOUT_S = 60.0
+MEMORY_INTERVAL_S = 1.0
 _SAMPLE_S = 0.05
 
 
@@ -89,11 +90,12 @@ class Program:
         self.stop()
 
 
-class CpuWatch:
-    """Notes a process's CPU time all along, so that any part of a run can be looked at later."""
+class _Watch:
+    """Notes a figure of a process all along, so that any part of a run can be looked at later."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, interval_s: float) -> None:
         self._process = psutil.Process(pid)
+        self._interval_s = interval_s
         self._samples: list[tuple[int, float]] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -107,9 +109,22 @@ class CpuWatch:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._ended.wait(_SAMPLE_S):
-            times = self._process.cpu_times()
-            self._samples.append((time.monotonic_ns(), times.user + times.system))
+        while not self._ended.wait(self._interval_s):
+            self._samples.append((time.monotonic_ns(), self._look()))
+
+    def _look(self) -> float:
+        raise NotImplementedError
+
+
+class CpuWatch(_Watch):
+    """Notes a process's CPU time."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(pid, _SAMPLE_S)
+
+    def _look(self) -> float:
+        times = self._process.cpu_times()
+        return float(times.user + times.system)
 
     def seconds(self, began_ns: int, ended_ns: int) -> float:
         """CPU seconds, user and system, between two times of the monotonic clock."""
@@ -117,6 +132,22 @@ class CpuWatch:
 
     def _at(self, time_ns: int) -> float:
         return min(self._samples, key=lambda sample: abs(sample[0] - time_ns))[1]
+
+
+class MemoryWatch(_Watch):
+    """Notes a process's resident memory."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(pid, MEMORY_INTERVAL_S)
+
+    def _look(self) -> float:
+        return float(self._process.memory_info().rss)
+
+    def megabytes(self, began_ns: int, ended_ns: int) -> list[float]:
+        """List what was noted between two times of the monotonic clock, in MB."""
+        return [
+            round(size / 1e6, 1) for at_ns, size in self._samples if began_ns <= at_ns <= ended_ns
+        ]
 
 
 @contextlib.contextmanager

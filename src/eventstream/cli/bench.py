@@ -303,6 +303,72 @@ def formats(
         raise typer.Exit(1)
 
 
+@app.command()
+@with_settings
+def overload(
+    home: HomeSettings,
+    seconds: Seconds = 120,
+    times: Annotated[float, typer.Option(min=1, help="What is offered, over the best.")] = 4,
+    connections: Annotated[
+        int, typer.Option(min=1, help="Connections of the overload; more than --max-in-flight.")
+    ] = 4096,
+    quota_kb: Annotated[
+        int, typer.Option(min=1, help="KB a second that Kafka takes from the gateway.")
+    ] = 500,
+    max_in_flight: Annotated[
+        int, typer.Option(min=1, help="Events that may wait in the gateway.")
+    ] = 2000,
+    servers: Servers = None,
+    target: Target = None,
+) -> None:
+    """More single publishes than Kafka takes: what is still acknowledged, and the memory it costs.
+
+    A quota in the broker holds the gateway to a rate that this machine can offer several times
+    over. First that rate is found by a closed loop, then a multiple of it is offered, open loop,
+    by clients that never heed Retry-After. Exits 1 if a budget is missed, a request got no answer,
+    or a refusal did not say when to come again.
+
+    Example:
+      eventstream bench overload --seconds 120 --times 4
+    """
+    from eventstream.bench import budgets
+    from eventstream.bench.overload import run_overload
+    from eventstream.bench.programs import measured_kafka
+
+    if connections <= max_in_flight:
+        raise typer.BadParameter(
+            f"{connections} connections cannot fill {max_in_flight} events in flight; give more"
+            " --connections, or less --max-in-flight."
+        )
+    with measured_kafka(servers, home) as kafka:
+        report = run_overload(
+            kafka,
+            seconds=seconds,
+            times=times,
+            connections=connections,
+            quota_bytes=quota_kb * 1000,
+            max_in_flight=max_in_flight,
+        )
+    print(
+        f"best {report.best_per_second:,.0f}/s; offered {report.offered_per_second:,.0f}/s"
+        f" ({report.offered}-fold), acknowledged {report.goodput_per_second:,.0f}/s\n"
+        f"  acknowledged  {report.publish}"
+    )
+    for said, count in report.refused.items():
+        print(f"  refused       {said}: {count:,}")
+    print(
+        f"  unanswered    {report.unanswered}\n"
+        f"  gateway       {report.busy:.0%} of a core; memory {report.rss_mb[0]:.0f} MB at first,"
+        f" {report.rss_mb[-1]:.0f} at last, {max(report.rss_mb):.0f} at most"
+    )
+    print(budgets.GOODPUT.verdict(report.goodput))
+    print(budgets.GROWTH.verdict(report.growth))
+    _save(target, report)
+    is_met = budgets.GOODPUT.is_met(report.goodput) and budgets.GROWTH.is_met(report.growth)
+    if not (is_met and report.sound):
+        raise typer.Exit(1)
+
+
 def _chosen(what: str, given: list[str] | None, known: Iterable[str]) -> list[str]:
     """Take what the user named, or all there is."""
     names = list(known)

@@ -77,6 +77,11 @@ class Admission:
         self.bytes -= size
         self.left += events
 
+    def withdraw(self, events: int, size: int) -> None:
+        """Count events out that Kafka has not answered, which say nothing of how fast it does."""
+        self.events -= events
+        self.bytes -= size
+
     def tick(self, now_s: float) -> None:
         """Measure how fast events leave; called about twice a second."""
         if self._ticked_s is not None and now_s > self._ticked_s:

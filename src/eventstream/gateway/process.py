@@ -148,6 +148,7 @@ class GatewayProcess:
 
     def _collect(self) -> Iterator[Sample]:
         yield from self._counters.samples(self._admission)
+        yield from self.publishing.once.samples()
         yield from self.events.samples()
 
     async def _tick(self, reach: Reach) -> None:

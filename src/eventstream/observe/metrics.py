@@ -52,6 +52,25 @@ IN_FLIGHT = Metric(
 IN_FLIGHT_BYTES = Metric(
     "eventstream_gateway_in_flight_bytes", "gauge", "Bytes of those events' values and keys."
 )
+KEYED = Metric(
+    "eventstream_gateway_keyed_requests_total",
+    "counter",
+    "Requests with an Idempotency-Key, by what their key was found to be: new, answered before, in"
+    " progress, left behind by a process that died and taken over, of another request, or unknown"
+    " since the store did not answer.",
+    ("key",),
+)
+KEYED_UNKEPT = Metric(
+    "eventstream_gateway_keyed_answers_unkept_total",
+    "counter",
+    "Answers of such requests that could not be kept: the store did not answer, or the key was"
+    " taken over. A repeated request is answered from the topic.",
+)
+KEYED_FORGOTTEN = Metric(
+    "eventstream_gateway_keyed_answers_forgotten_total",
+    "counter",
+    "Answers of such requests that the memory store dropped before their time, for want of room.",
+)
 CONNECTIONS = Metric("eventstream_gateway_connections", "gauge", "Open client connections.")
 STREAMS = Metric("eventstream_gateway_streams", "gauge", "Open streams of events to HTTP clients.")
 STREAMED_TOPICS = Metric(
@@ -129,6 +148,9 @@ METRICS: tuple[Metric, ...] = (
     PUBLISH_SECONDS,
     IN_FLIGHT,
     IN_FLIGHT_BYTES,
+    KEYED,
+    KEYED_UNKEPT,
+    KEYED_FORGOTTEN,
     CONNECTIONS,
     STREAMS,
     STREAMED_TOPICS,

@@ -89,6 +89,8 @@ class Store(Protocol):
 
     fields: Fields
     """Header fields that tell a client how far the promise reaches; empty where it has no limit."""
+    forgotten: int
+    """Answers that made room before their time was over."""
 
     async def __aenter__(self) -> Self:
         """Open it, and make what it needs."""

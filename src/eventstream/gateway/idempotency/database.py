@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import structlog
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from eventstream.errors import InvalidSetting
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+
+log = structlog.get_logger(__name__)
 
 CONNECTIONS = 4
 WAIT_S = 2.0
@@ -102,6 +105,12 @@ class Database:
                 break
             except psycopg.OperationalError:
                 continue
+            except psycopg.Error as error:
+                # A table that is gone, a server that became a standby: whoever asked is answered.
+                log.warning(
+                    "the database of idempotency keys refuses", reason=error.diag.message_primary
+                )
+                break
             self._is_away = False
             return rows
         self._is_away = True

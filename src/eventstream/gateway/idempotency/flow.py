@@ -34,17 +34,19 @@ from eventstream.gateway.idempotency.contract import (
     pack,
     unpack,
 )
+from eventstream.gateway.idempotency.counters import KeyedCounters
 from eventstream.gateway.idempotency.marks import Mark, marked
 from eventstream.gateway.idempotency.settlement import Settlement, retry_after_s, settle
 from eventstream.gateway.problems import Problem, Rejected, problem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from eventstream.gateway.answers import Answer
     from eventstream.gateway.formats.contract import Outcome, Placed
-    from eventstream.gateway.idempotency.contract import Store
+    from eventstream.gateway.idempotency.contract import Store, Verdict
     from eventstream.gateway.idempotency.settlement import Lease
+    from eventstream.observe.metrics import Sample
 
     Send = Callable[[Sequence[Record]], Awaitable[Sequence[Outcome]]]
     MakeAnswer = Callable[[Sequence[Outcome]], Answer]
@@ -98,6 +100,11 @@ class Idempotency:
         self._topics = topics
         self._lease = lease
         self._clock = clock
+        self._counters = KeyedCounters()
+
+    def samples(self) -> Iterator[Sample]:
+        """Take the samples for a scrape."""
+        return self._counters.samples(self._store.forgotten)
 
     async def publish(self, request: Keyed, send: Send, answer: MakeAnswer) -> Answer:
         """Publish a request's records, or give the answer they got before.
@@ -130,7 +137,7 @@ class Idempotency:
         token = secrets.token_bytes(TOKEN_BYTES)
         attempt = _Attempt(request, send, answer, token, token, self._clock())
         ask = Ask(request.id, request.fingerprint, token, start, self._lease.total_s)
-        verdict = await self._store.reserve(ask)
+        verdict = await self._reserve(ask)
         match verdict:
             case Answered(stored):
                 return _replayed(unpack(stored))
@@ -142,6 +149,15 @@ class Idempotency:
                 return await self._resolve(attempt._replace(mark=mark), begin)
             case _:
                 return await self._write(attempt, {})
+
+    async def _reserve(self, ask: Ask) -> Verdict:
+        try:
+            verdict = await self._store.reserve(ask)
+        except StoreUnavailable:
+            self._counters.found(None)
+            raise
+        self._counters.found(verdict)
+        return verdict
 
     async def _resolve(self, attempt: _Attempt, start: bytes) -> Answer:
         """Find what an earlier attempt has written, and write the rest."""
@@ -193,6 +209,7 @@ class Idempotency:
             match settle(outcomes):
                 case Settlement.COMPLETE:
                     if not await store.complete(key_id, token, pack(made)):
+                        self._counters.unkept += 1
                         log.warning("an idempotency key was taken over while its owner published")
                 case Settlement.RELEASE:
                     await store.release(key_id, token)
@@ -201,6 +218,7 @@ class Idempotency:
                 case Settlement.KEEP:
                     pass
         except StoreUnavailable:
+            self._counters.unkept += 1
             log.warning("the answer of an idempotency key could not be kept")
 
 

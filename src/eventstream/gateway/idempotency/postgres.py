@@ -59,6 +59,7 @@ class PostgresStore:
     """
 
     fields: Fields = ()
+    forgotten = 0
 
     def __init__(self, dsn: str, ttl_s: float) -> None:
         self._database = Database(dsn)

@@ -7,6 +7,7 @@ import struct
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
+from eventstream.errors import TopicNotFound
 from eventstream.gateway.formats.contract import Placed
 from eventstream.gateway.idempotency.batches import Batches
 from eventstream.gateway.idempotency.marks import HEADER, Mark, read_mark
@@ -96,9 +97,10 @@ class TopicLog:
     async def _ask(self, topic: str) -> bytes:
         asked_at = self._clock()
         loop = asyncio.get_running_loop()
-        ends = await loop.run_in_executor(
-            self._threads, self._ends.of, topic, self._partitions[topic]
-        )
+        partitions = self._partitions.get(topic)
+        if partitions is None:
+            raise TopicNotFound(f"Topic {topic!r} is gone; create it, or check the name.")
+        ends = await loop.run_in_executor(self._threads, self._ends.of, topic, partitions)
         start = pack_start(ends)
         self._known[topic] = asked_at, start
         return start

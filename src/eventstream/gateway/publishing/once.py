@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+import structlog
 
 from eventstream.gateway.access.access import Caller
 from eventstream.gateway.idempotency.flow import Keyed
 from eventstream.gateway.idempotency.keys import fingerprint, scoped_id
-from eventstream.gateway.problems import Rejected
+from eventstream.gateway.problems import Problem, Rejected
 from eventstream.gateway.publishing.batch import PublishBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from eventstream.gateway.admission import Admission
     from eventstream.gateway.formats.contract import Batch, Outcome, Record
     from eventstream.gateway.idempotency.flow import Idempotency
     from eventstream.gateway.publishing.core import Publishing, Responder
     from eventstream.gateway.routes import Route
+    from eventstream.observe.metrics import Sample
+
+log = structlog.get_logger(__name__)
 
 ROUTE = "publish"
 """What keys are scoped by, beside caller and topic: they mean something on one route."""
+_FAILED = Problem(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "internal-error",
+    "The gateway failed, and its events may be written or not; repeat the request with the same"
+    " Idempotency-Key.",
+)
 
 
 class PublishOnce:
@@ -38,7 +51,8 @@ class PublishOnce:
 
     def publish(self, route: Route, body: bytes, batch: Batch, responder: Responder) -> None:
         """Publish a request's events, or answer as the first such request was answered."""
-        publishing = self._publish(route, body, batch, responder)
+        room = _Room(self._publishing.admission, len(batch.records), len(body))
+        publishing = self._publish(route, body, batch, responder, room)
         task = asyncio.get_running_loop().create_task(publishing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -47,10 +61,17 @@ class PublishOnce:
         """Wait for what is under way; its clients are answered, or gone."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _publish(self, route: Route, body: bytes, batch: Batch, responder: Responder) -> None:
+    def samples(self) -> Iterator[Sample]:
+        """Take the samples for a scrape."""
+        return self._idempotency.samples()
+
+    async def _publish(
+        self, route: Route, body: bytes, batch: Batch, responder: Responder, room: _Room
+    ) -> None:
         async def send(records: Sequence[Record]) -> Sequence[Outcome]:
             settled: asyncio.Future[Sequence[Outcome]]
             settled = asyncio.get_running_loop().create_future()
+            room.leave_to_records()
             PublishBatch(self._publishing, route.topic, records, settled.set_result)
             return await settled
 
@@ -60,8 +81,13 @@ class PublishOnce:
             )
         except Rejected as rejected:
             self._publishing.refuse(rejected.problem, route.format, responder)
+        except Exception:
+            log.exception("a request with an Idempotency-Key failed")
+            self._publishing.refuse(_FAILED, route.format, responder)
         else:
             self._publishing.answer(answer, responder)
+        finally:
+            room.leave()
 
     def _keyed(self, route: Route, body: bytes, batch: Batch) -> Keyed:
         special = route.special
@@ -75,3 +101,27 @@ class PublishOnce:
             route.topic,
             batch.records,
         )
+
+
+class _Room:
+    """What a request takes of the process's bounds while its key is asked for.
+
+    A store that stands still would otherwise let any number of requests pile up.
+    """
+
+    __slots__ = ("_admission", "_events", "_size")
+
+    def __init__(self, admission: Admission, events: int, size: int) -> None:
+        self._admission = admission
+        self._events = events
+        self._size = size
+        admission.enter(events, size)
+
+    def leave_to_records(self) -> None:
+        """Let the records count for themselves from now on; the body is still held."""
+        self._admission.withdraw(self._events, 0)
+        self._events = 0
+
+    def leave(self) -> None:
+        """Count out what is left."""
+        self._admission.withdraw(self._events, self._size)
