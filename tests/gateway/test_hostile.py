@@ -12,6 +12,7 @@ from records import read_log
 
 LIMITS = (
     "--request-timeout-s=1",
+    "--events-stall-s=1",
     "--max-connections=20",
     "--max-head-bytes=4096",
     "--max-body-bytes=100000",
