@@ -4,6 +4,8 @@ import contextlib
 import re
 import socket
 
+import pytest
+
 TIMEOUT_S = 15
 
 
@@ -42,10 +44,11 @@ class Client:
         with contextlib.suppress(ConnectionError):
             self._socket.sendall(data)
 
-    def send_forever(self, data):
-        """Send the same again and again, until the server is gone."""
-        while True:
+    def send_until_cut(self, data, at_most):
+        """Send the same again and again until the server is gone; it may take `at_most` bytes."""
+        for _ in range(at_most // len(data)):
             self._socket.sendall(data)
+        pytest.fail(f"the server took {at_most} bytes, and all the time not one answer was read")
 
     def shutdown(self):
         self._socket.shutdown(socket.SHUT_WR)

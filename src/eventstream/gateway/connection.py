@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from eventstream.gateway.formats.raw import RAW
-from eventstream.gateway.lane import LAST_CALL_S, PATIENCE_BYTES
+from eventstream.gateway.lane import LAST_CALL_S, MAX_PIPELINED, PATIENCE_BYTES
 from eventstream.gateway.problems import (
     TOO_SLOW,
     body_too_large,
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from eventstream.gateway.lane import FastLane
     from eventstream.gateway.problems import Problem
 
-MAX_PIPELINED = 128
 _END = b"\r\n\r\n"
 
 

@@ -21,6 +21,8 @@ TICK_S = 0.5
 LAST_CALL_S = 0.2
 STALL_MARGIN_S = 3.0
 """How much later than an endpoint a connection gives a client up that takes nothing."""
+MAX_PIPELINED = 128
+"""How many requests of a connection may wait for their answers before it is read no further."""
 PATIENCE_BYTES = 65_536
 """How much of a body is read of a request that is refused already, to keep its connection."""
 OK = 200

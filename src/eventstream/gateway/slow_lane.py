@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from eventstream.gateway.answers import problem_answer
 from eventstream.gateway.framing import MALFORMED, refusal
+from eventstream.gateway.lane import MAX_PIPELINED
 from eventstream.gateway.patience import PatientProtocol
 from eventstream.gateway.problems import TOO_SLOW, head_too_large, too_many_connections
 
@@ -148,8 +149,13 @@ class SlowLane(PatientProtocol):
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        """Go on to the next request, or to the one that is refused."""
+        """Go on to the next request, or to the one that is refused.
+
+        uvicorn reads on after each answer, and so faster than it answers.
+        """
         super().on_response_complete()
+        if len(self.pipeline) > MAX_PIPELINED // 2:
+            self.flow.pause_reading()
         if self._refused and self._is_idle():
             self._answer(self._refusal)
 

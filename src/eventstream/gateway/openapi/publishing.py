@@ -132,6 +132,7 @@ _PROBLEMS = (
     "idempotency-key-in-progress",
     "idempotency-key-reused",
     "idempotency-unavailable",
+    "internal-error",
     "invalid-cloudevent",
     "invalid-encoding",
     "invalid-header",

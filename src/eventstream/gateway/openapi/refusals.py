@@ -38,6 +38,9 @@ PROBLEMS = {
     ),
     "idempotency-unavailable": _told(503, "The store of idempotency keys did not answer in time."),
     "incompatible-schema": _told(409, "The schema is not compatible with the one before."),
+    "internal-error": _told(
+        500, "The gateway failed, and the events are written or not: repeat with the same key."
+    ),
     "internal-topic": _told(403, "The topic is Kafka's own."),
     "invalid-batch": _told(422, "The batch is empty, or its ids are not."),
     "invalid-cloudevent": _told(400, "What is sent as a CloudEvent is none."),
