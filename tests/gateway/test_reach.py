@@ -1,11 +1,12 @@
 """Kafka out of reach: noticed, answered at once, and over when it is over."""
 
+import contextlib
 import json
 from time import monotonic
 
 import pytest
 from gateways import running_gateway
-from http_bytes import body, exchange, request, status
+from http_bytes import Client, body, exchange, request, status
 
 from eventstream.log.admin import Admin
 from eventstream.settings import KafkaSettings
@@ -55,6 +56,25 @@ def test_a_kafka_that_is_gone_is_noticed_and_publishes_are_taken_again_after(kaf
         assert values[-1] == b"2"
         log = gateway.log.read_text()
     assert log.count("kafka is out of reach") == log.count("kafka answers again") == 1
+
+
+@pytest.mark.parametrize("lane", ["--fast-lane", "--no-fast-lane"])
+def test_requests_whose_topic_is_asked_for_count_in_the_bounds(kafka, tmp_path, lane):
+    ask = request("/publish/elsewhere", b"1")
+    with (
+        running_gateway(kafka, tmp_path / "gateway", "--max-in-flight=10", lane) as gateway,
+        contextlib.ExitStack() as stack,
+    ):
+        assert status(publish(gateway)) == 200
+        kafka.pause()
+        clients = [stack.enter_context(Client(gateway.address, 30)) for _ in range(30)]
+        for client in clients:
+            client.send(ask)
+        answers = [client.answer() for client in clients]
+        assert {status(answer) for answer in answers} == {503}
+        assert sum(b"overloaded" in answer for answer in answers) == 20
+        kafka.resume()
+        wait_until(lambda: status(publish(gateway)) == 200, 30, "room is there again")
 
 
 def test_a_gateway_that_starts_before_kafka_says_so_and_begins_when_it_is_there(kafka, tmp_path):

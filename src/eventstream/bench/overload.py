@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 CLIENT_ID = "bench-overload"
 CLOSED_CONNECTIONS = 256
-BEST_S = 30.0
+EVENT_BYTES = 1000
+BEST_S = 60.0
 QUOTA_WINDOW_S = 12.0
 """How far back the broker looks when it holds a client to a quota: what passes before is more."""
 
@@ -101,6 +102,7 @@ def run_overload(
             connections=CLOSED_CONNECTIONS,
             seconds=BEST_S,
             warm_up_s=QUOTA_WINDOW_S,
+            size=EVENT_BYTES,
             keyed=False,
         )
         best = _acknowledged_per_second(run_load(closed))

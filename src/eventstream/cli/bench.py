@@ -314,7 +314,7 @@ def overload(
     ] = 4096,
     quota_kb: Annotated[
         int, typer.Option(min=1, help="KB a second that Kafka takes from the gateway.")
-    ] = 500,
+    ] = 4000,
     max_in_flight: Annotated[
         int, typer.Option(min=1, help="Events that may wait in the gateway.")
     ] = 2000,

@@ -97,3 +97,32 @@ class Admission:
         if self.drained_per_s <= 0:
             return _UNKNOWN_RETRY_S
         return min(_LONGEST_RETRY_S, max(1, ceil(self.events / self.drained_per_s)))
+
+
+class Room:
+    """What a request takes of the bounds while it waits for something other than Kafka's answer.
+
+    What it waits for may stand still, and any number of requests would pile up.
+
+    Args:
+        admission: Has the bounds.
+        events: How many events wait.
+        size: How many bytes are held of them.
+    """
+
+    __slots__ = ("_admission", "_events", "_size")
+
+    def __init__(self, admission: Admission, events: int, size: int) -> None:
+        self._admission = admission
+        self._events = events
+        self._size = size
+        admission.enter(events, size)
+
+    def leave_to_records(self) -> None:
+        """Let the records count for themselves from now on; the body is still held."""
+        self._admission.withdraw(self._events, 0)
+        self._events = 0
+
+    def leave(self) -> None:
+        """Count out what is left."""
+        self._admission.withdraw(self._events, self._size)

@@ -59,7 +59,7 @@ class PublishBatch:
     def _send(self, record: Record) -> Outcome:
         publishing, topic = self._publishing, self._topic
         value, key, headers, partition, timestamp_ms = record
-        size = len(value or b"") + len(key or b"") + headers_size(headers)
+        size = size_of(record)
         limit = publishing.producer.max_record_bytes
         if size > limit:
             return record_too_large(size, limit)
@@ -104,6 +104,11 @@ def _checked(
     values = [None if isinstance(record, Problem) else record.value for record in records]
     refused = publishing.schemas.check_all(topic, values)
     return [refused.get(position, record) for position, record in enumerate(records)]
+
+
+def size_of(record: Record) -> int:
+    """Count the bytes of a record."""
+    return len(record.value or b"") + len(record.key or b"") + headers_size(record.headers)
 
 
 def headers_size(headers: Headers) -> int:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from eventstream.errors import EventstreamError, OutcomeUnknown, TopicNotFound
 from eventstream.gateway.access.refusals import RESOLVE
+from eventstream.gateway.admission import Room
 from eventstream.gateway.formats.json_event import JSON
 from eventstream.gateway.formats.ndjson import NDJSON
 from eventstream.gateway.formats.raw import RAW
 from eventstream.gateway.problems import Rejected, problem_of
-from eventstream.gateway.publishing.batch import PublishBatch
+from eventstream.gateway.publishing.batch import PublishBatch, size_of
 from eventstream.gateway.publishing.inflating import inflate
 from eventstream.gateway.publishing.lines import PublishLines
 from eventstream.gateway.publishing.once import PublishOnce
@@ -150,13 +151,19 @@ class Publishing:
         return problem_of(meaning)
 
     def _admit(self, route: Route, body: bytes, responder: Responder) -> None:
+        room = Room(self.admission, 1, len(body))
+
         def fetched() -> None:
+            room.leave()
             self.publish(route, body, responder)
 
         self.access.resolve(fetched)
 
     def _resolve(self, route: Route, body: bytes, responder: Responder) -> None:
+        room = Room(self.admission, 1, len(body))
+
         def resolved(problem: Problem | None) -> None:
+            room.leave()
             if problem is None:
                 self._publish(route, body, responder)
             else:
@@ -167,7 +174,10 @@ class Publishing:
     def _resolve_records(
         self, route: Route, records: Sequence[Record], on_outcomes: OnOutcomes
     ) -> None:
+        room = Room(self.admission, len(records), sum(map(size_of, records)))
+
         def resolved(problem: Problem | None) -> None:
+            room.leave()
             if problem is None:
                 PublishBatch(self, route.topic, records, on_outcomes)
             else:

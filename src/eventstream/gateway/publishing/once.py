@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from eventstream.gateway.access.access import Caller
+from eventstream.gateway.admission import Room
 from eventstream.gateway.idempotency.flow import Keyed
 from eventstream.gateway.idempotency.keys import fingerprint, scoped_id
 from eventstream.gateway.problems import Problem, Rejected
@@ -17,7 +18,6 @@ from eventstream.gateway.publishing.batch import PublishBatch
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from eventstream.gateway.admission import Admission
     from eventstream.gateway.formats.contract import Batch, Outcome, Record
     from eventstream.gateway.idempotency.flow import Idempotency
     from eventstream.gateway.publishing.core import Publishing, Responder
@@ -51,7 +51,7 @@ class PublishOnce:
 
     def publish(self, route: Route, body: bytes, batch: Batch, responder: Responder) -> None:
         """Publish a request's events, or answer as the first such request was answered."""
-        room = _Room(self._publishing.admission, len(batch.records), len(body))
+        room = Room(self._publishing.admission, len(batch.records), len(body))
         publishing = self._publish(route, body, batch, responder, room)
         task = asyncio.get_running_loop().create_task(publishing)
         self._tasks.add(task)
@@ -66,7 +66,7 @@ class PublishOnce:
         return self._idempotency.samples()
 
     async def _publish(
-        self, route: Route, body: bytes, batch: Batch, responder: Responder, room: _Room
+        self, route: Route, body: bytes, batch: Batch, responder: Responder, room: Room
     ) -> None:
         async def send(records: Sequence[Record]) -> Sequence[Outcome]:
             settled: asyncio.Future[Sequence[Outcome]]
@@ -101,27 +101,3 @@ class PublishOnce:
             route.topic,
             batch.records,
         )
-
-
-class _Room:
-    """What a request takes of the process's bounds while its key is asked for.
-
-    A store that stands still would otherwise let any number of requests pile up.
-    """
-
-    __slots__ = ("_admission", "_events", "_size")
-
-    def __init__(self, admission: Admission, events: int, size: int) -> None:
-        self._admission = admission
-        self._events = events
-        self._size = size
-        admission.enter(events, size)
-
-    def leave_to_records(self) -> None:
-        """Let the records count for themselves from now on; the body is still held."""
-        self._admission.withdraw(self._events, 0)
-        self._events = 0
-
-    def leave(self) -> None:
-        """Count out what is left."""
-        self._admission.withdraw(self._events, self._size)
