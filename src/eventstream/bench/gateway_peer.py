@@ -1,15 +1,13 @@
 """Our gateway beside one in Go: the same loads on each in turn, real Kafka behind both.
 
-Both validate JSON, keep metrics and wait for all in-sync replicas; callers show both an API key,
-which Go checks and ours as soon as `OURS_CHECKS_KEYS`. Each load meets a fresh process and a fresh
-topic.
+Both validate JSON, keep metrics, check an API key and wait for all in-sync replicas. Each load
+meets a fresh process and a fresh topic.
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +18,7 @@ from eventstream.bench.go_peer import go_gateway
 from eventstream.bench.load import Load
 from eventstream.bench.programs import measured_topic
 from eventstream.bench.rounds import Round, measure, median_p99_ms, median_us
+from eventstream.gateway.access import key_file, keys
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,13 +27,12 @@ if TYPE_CHECKING:
     from eventstream.bench.gateway import RunningGateway
     from eventstream.settings import KafkaSettings
 
-OURS_CHECKS_KEYS = False
-"""Our gateway cannot be told to check keys yet; a report says so."""
 WARM_UP_S = 15.0
 """How long the broker is loaded first, so that neither side is the one that warms its JVM."""
 LOADS = ("single", "ndjson", "paced")
 """One event a request, closed loop; many lines a request, closed loop; one event, open loop."""
 LINES = 1_000
+_CALLER = "bench"
 LINES_CONNECTIONS = 16
 """16,000 events under way: within the bounds of both."""
 
@@ -59,6 +57,20 @@ class Side(NamedTuple):
         return go_gateway(self.program, kafka, *self.options)
 
 
+class Caller(NamedTuple):
+    """Who publishes.
+
+    Attributes:
+        api_key: What it shows.
+        to_ours: What tells our gateway of it, on its command line.
+        to_go: What tells the Go gateway.
+    """
+
+    api_key: str
+    to_ours: tuple[str, ...]
+    to_go: tuple[str, ...]
+
+
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """One load on both, in interleaved rounds."""
 
@@ -81,15 +93,13 @@ class GatewayPeerReport(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         keyed: Whether single events have keys, by Zipf's law.
-        shows_keys: Whether callers show an API key, which the Go gateway checks.
-        ours_checks_keys: Whether ours does.
+        checks_keys: Whether callers show an API key, and both check it.
         rate: Publishes a second of the open loop.
         loads: By `LOADS`.
     """
 
     keyed: bool
-    shows_keys: bool
-    ours_checks_keys: bool
+    checks_keys: bool
     rate: int
     loads: dict[str, Comparison]
 
@@ -104,7 +114,7 @@ def run_gateway_peer(
     seconds: float,
     rounds: int,
     keyed: bool,
-    shows_keys: bool,
+    checks_keys: bool,
 ) -> GatewayPeerReport:
     """Measure both in turn.
 
@@ -117,20 +127,20 @@ def run_gateway_peer(
         seconds: How long each load is measured.
         rounds: How often each side meets each load.
         keyed: Whether single events have keys, by Zipf's law.
-        shows_keys: Whether callers show an API key.
+        checks_keys: Whether callers show an API key, and both check it.
     """
     comparisons = {name: Comparison() for name in names}
     with tempfile.TemporaryDirectory(prefix="eventstream-bench-") as folder:
-        api_key = _make_key(Path(folder)) if shows_keys else ""
-        ours = Side("ours", None, ())
-        go = Side("Go", program, (f"-keys={_digests(Path(folder))}",) if shows_keys else ())
+        caller = _make_caller(Path(folder)) if checks_keys else Caller("", (), ())
+        ours = Side("ours", None, caller.to_ours)
+        go = Side("Go", program, caller.to_go)
         single = Load(
             port=0,
             topic="",
             connections=connections,
             seconds=seconds,
             keyed=keyed,
-            api_key=api_key,
+            api_key=caller.api_key,
         )
         paced = msgspec.structs.replace(single, rate=rate)
         lines = msgspec.structs.replace(
@@ -144,8 +154,7 @@ def run_gateway_peer(
                 comparison.go.append(_measure(kafka, go, loads[name]))
     return GatewayPeerReport(
         keyed=keyed,
-        shows_keys=shows_keys,
-        ours_checks_keys=shows_keys and OURS_CHECKS_KEYS,
+        checks_keys=checks_keys,
         rate=rate,
         loads=comparisons,
     )
@@ -157,12 +166,12 @@ def _measure(kafka: KafkaSettings, side: Side, load: Load) -> Round:
         return measure(side.name, gateway.pid, load)
 
 
-def _make_key(folder: Path) -> str:
-    """Make the caller's API key and write down its digest for the Go gateway."""
-    api_key = secrets.token_urlsafe(32)
-    _digests(folder).write_text(hashlib.sha256(api_key.encode()).hexdigest() + "\n")
-    return api_key
-
-
-def _digests(folder: Path) -> Path:
-    return folder / "digests"
+def _make_caller(folder: Path) -> Caller:
+    """Make an API key that may write anything, and write down what each side knows it by."""
+    secret = keys.new_secret(_CALLER)
+    sha256 = keys.digest(secret)
+    to_ours, to_go = folder / "keys.json", folder / "digests"
+    with key_file.changing(to_ours) as known:
+        known.append(keys.Key(name=_CALLER, sha256=sha256, created=datetime.now(UTC), write=("*",)))
+    to_go.write_text(sha256 + "\n")
+    return Caller(secret, (f"--keys-file={to_ours}",), (f"-keys={to_go}",))

@@ -243,14 +243,12 @@ def gateway_peer(
             seconds=seconds,
             rounds=rounds,
             keyed=keyed,
-            shows_keys=auth,
+            checks_keys=auth,
         )
     for name, load in report.loads.items():
         for pair in zip(load.ours, load.go, strict=True):
             for each in pair:
                 print(f"{name:<6} {each}")
-    if report.shows_keys and not report.ours_checks_keys:
-        print("Only the Go gateway checked the API key; ours read past it.")
     for name, load in report.loads.items():
         figure = load.p99_ratio if name == "paced" else load.cpu_ratio
         print(budgets.GO_GATEWAY[name].verdict(figure))
