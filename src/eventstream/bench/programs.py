@@ -23,7 +23,7 @@ from eventstream.log.admin import Admin
 from eventstream.settings import BrokerSettings, HomeSettings, KafkaSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 PARTITIONS = 6
 STARTED_TIMEOUT_S = 30.0
@@ -93,8 +93,8 @@ class Program:
 class _Watch:
     """Notes a figure of a process all along, so that any part of a run can be looked at later."""
 
-    def __init__(self, pid: int, interval_s: float) -> None:
-        self._process = psutil.Process(pid)
+    def __init__(self, look: Callable[[], float], interval_s: float) -> None:
+        self._look = look
         self._interval_s = interval_s
         self._samples: list[tuple[int, float]] = []
         self._ended = threading.Event()
@@ -112,19 +112,18 @@ class _Watch:
         while not self._ended.wait(self._interval_s):
             self._samples.append((time.monotonic_ns(), self._look()))
 
-    def _look(self) -> float:
-        raise NotImplementedError
-
 
 class CpuWatch(_Watch):
     """Notes a process's CPU time."""
 
     def __init__(self, pid: int) -> None:
-        super().__init__(pid, _SAMPLE_S)
+        process = psutil.Process(pid)
 
-    def _look(self) -> float:
-        times = self._process.cpu_times()
-        return float(times.user + times.system)
+        def busy_s() -> float:
+            times = process.cpu_times()
+            return float(times.user + times.system)
+
+        super().__init__(busy_s, _SAMPLE_S)
 
     def seconds(self, began_ns: int, ended_ns: int) -> float:
         """CPU seconds, user and system, between two times of the monotonic clock."""
@@ -138,10 +137,8 @@ class MemoryWatch(_Watch):
     """Notes a process's resident memory."""
 
     def __init__(self, pid: int) -> None:
-        super().__init__(pid, MEMORY_INTERVAL_S)
-
-    def _look(self) -> float:
-        return float(self._process.memory_info().rss)
+        process = psutil.Process(pid)
+        super().__init__(lambda: float(process.memory_info().rss), MEMORY_INTERVAL_S)
 
     def megabytes(self, began_ns: int, ended_ns: int) -> list[float]:
         """List what was noted between two times of the monotonic clock, in MB."""

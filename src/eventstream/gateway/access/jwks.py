@@ -18,7 +18,6 @@ from eventstream.gateway.access.tokens import signing_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from http.client import HTTPMessage
 
     from eventstream.gateway.access.tokens import SigningKey
 
@@ -175,14 +174,6 @@ def _bounded(content: bytes) -> bytes:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """The keys of another place than the one that was given are not believed."""
 
-    def redirect_request(
-        self,
-        req: urllib.request.Request,  # noqa: ARG002
-        fp: Any,  # noqa: ARG002
-        code: int,  # noqa: ARG002
-        msg: str,  # noqa: ARG002
-        headers: HTTPMessage,  # noqa: ARG002
-        newurl: str,  # noqa: ARG002
-    ) -> None:
+    def redirect_request(self, *_: object, **__: object) -> None:
         """Follow none: the answer counts as a failure."""
         return

@@ -101,16 +101,16 @@ class Store(Protocol):
     async def reserve(self, ask: Ask) -> Verdict:
         """Reserve a key, or say why not."""
 
-    async def renew(self, id: bytes, token: bytes, lease_s: float) -> bool:  # noqa: A002
+    async def renew(self, key_id: bytes, token: bytes, lease_s: float) -> bool:
         """Begin the lease anew; false where the key is no longer this attempt's."""
 
-    async def complete(self, id: bytes, token: bytes, answer: bytes) -> bool:  # noqa: A002
+    async def complete(self, key_id: bytes, token: bytes, answer: bytes) -> bool:
         """Give the key its answer; false where the key is no longer this attempt's."""
 
-    async def release(self, id: bytes, token: bytes) -> None:  # noqa: A002
+    async def release(self, key_id: bytes, token: bytes) -> None:
         """Free the key, if it is still this attempt's: nothing was written for it."""
 
-    async def give_back(self, id: bytes, token: bytes) -> None:  # noqa: A002
+    async def give_back(self, key_id: bytes, token: bytes) -> None:
         """End the lease, if the key is still this attempt's: the next retry resolves it."""
 
 

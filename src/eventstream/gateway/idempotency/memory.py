@@ -91,36 +91,36 @@ class MemoryStore:
         entry.lease_until = now + ask.lease_s
         return Stale(entry.mark, entry.start)
 
-    async def renew(self, id: bytes, token: bytes, lease_s: float) -> bool:  # noqa: A002
+    async def renew(self, key_id: bytes, token: bytes, lease_s: float) -> bool:
         """Begin the lease anew."""
-        entry = self._held(id, token)
+        entry = self._held(key_id, token)
         if entry is not None:
             entry.lease_until = self._clock() + lease_s
         return entry is not None
 
-    async def complete(self, id: bytes, token: bytes, answer: bytes) -> bool:  # noqa: A002
+    async def complete(self, key_id: bytes, token: bytes, answer: bytes) -> bool:
         """Give the key its answer."""
-        entry = self._held(id, token)
+        entry = self._held(key_id, token)
         if entry is None:
-            done = self._entries.get(id)
+            done = self._entries.get(key_id)
             return done is not None and (done.token, done.answer) == (token, answer)
         self.bytes -= entry.size
         entry.answer = answer
         entry.start = b""
         self.bytes += entry.size
-        self._answered[id] = None
+        self._answered[key_id] = None
         while self.bytes > self._max_bytes and len(self._answered) > 1:
             self._forget_oldest()
         return True
 
-    async def release(self, id: bytes, token: bytes) -> None:  # noqa: A002
+    async def release(self, key_id: bytes, token: bytes) -> None:
         """Free the key."""
-        if self._held(id, token) is not None:
-            self._drop(id)
+        if self._held(key_id, token) is not None:
+            self._drop(key_id)
 
-    async def give_back(self, id: bytes, token: bytes) -> None:  # noqa: A002
+    async def give_back(self, key_id: bytes, token: bytes) -> None:
         """End the lease."""
-        entry = self._held(id, token)
+        entry = self._held(key_id, token)
         if entry is not None:
             entry.lease_until = self._clock()
             entry.token = b""

@@ -105,21 +105,21 @@ class PostgresStore:
         verdict = decide(ask, found.held)
         return await self._take_over(ask) if verdict is None else verdict
 
-    async def complete(self, id: bytes, token: bytes, answer: bytes) -> bool:  # noqa: A002
+    async def complete(self, key_id: bytes, token: bytes, answer: bytes) -> bool:
         """Give the key its answer."""
-        return await self._completions.ask((id, token, answer))
+        return await self._completions.ask((key_id, token, answer))
 
-    async def renew(self, id: bytes, token: bytes, lease_s: float) -> bool:  # noqa: A002
+    async def renew(self, key_id: bytes, token: bytes, lease_s: float) -> bool:
         """Begin the lease anew."""
-        return bool(await self._database.run(statements.RENEW, (lease_s, id, token)))
+        return bool(await self._database.run(statements.RENEW, (lease_s, key_id, token)))
 
-    async def release(self, id: bytes, token: bytes) -> None:  # noqa: A002
+    async def release(self, key_id: bytes, token: bytes) -> None:
         """Free the key."""
-        await self._database.run(statements.RELEASE, (id, token))
+        await self._database.run(statements.RELEASE, (key_id, token))
 
-    async def give_back(self, id: bytes, token: bytes) -> None:  # noqa: A002
+    async def give_back(self, key_id: bytes, token: bytes) -> None:
         """End the lease."""
-        await self._database.run(statements.GIVE_BACK, (id, token))
+        await self._database.run(statements.GIVE_BACK, (key_id, token))
 
     async def expire(self) -> int:
         """Delete keys that have had their time, a few at once; return how many there were."""

@@ -1,33 +1,25 @@
-"""`eventstream bench`: measure this machine."""
+"""`eventstream bench`: events on their way in."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 
+from eventstream.cli.bench.options import (
+    Connections,
+    Rounds,
+    Seconds,
+    Servers,
+    Target,
+    chosen,
+    save,
+)
 from eventstream.cli.options import with_settings
 from eventstream.settings import HomeSettings
 
-app = typer.Typer(
-    help="Measure this machine: real Kafka, real processes, each figure a ratio within one run.",
-    no_args_is_help=True,
-)
-
-Servers = Annotated[
-    str | None,
-    typer.Option(
-        "--bootstrap-servers", help="Measure with this Kafka; a fresh local one when left out."
-    ),
-]
-Target = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
-Seconds = Annotated[float, typer.Option(min=1, help="How long is measured, after a warm-up.")]
-Connections = Annotated[int, typer.Option(min=1, help="Connections kept open.")]
-Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds; medians are quoted.")]
+app = typer.Typer()
 
 
 @app.command()
@@ -65,7 +57,7 @@ def pipeline(
     )
     if rate in budgets.PIPELINE:
         print(budgets.PIPELINE[rate].verdict(report.end_to_end.p99_ms))
-    _save(target, report)
+    save(target, report)
     if not report.sound:
         raise typer.Exit(1)
 
@@ -97,7 +89,7 @@ def gateway(
         f" ratio {report.ratio}"
     )
     print(budgets.LANES.verdict(report.ratio))
-    _save(target, report)
+    save(target, report)
 
 
 @app.command()
@@ -120,139 +112,7 @@ def publish(
     for ours, perf_test in zip(report.ours, report.perf_test, strict=True):
         print(f"eventstream publish {ours:>10,.0f}/s, perf-test {perf_test:>10,.0f}/s")
     print(budgets.BULK.verdict(report.ratio))
-    _save(target, report)
-
-
-@app.command()
-@with_settings
-def worker(
-    home: HomeSettings,
-    count: Annotated[int, typer.Option(min=1000, help="Events in the topic.")] = 2_000_000,
-    rounds: Rounds = 5,
-    servers: Servers = None,
-    target: Target = None,
-) -> None:
-    """No-op handlers by key beside plain consume(), keys by Zipf's law."""
-    from eventstream.bench import budgets
-    from eventstream.bench.programs import measured_kafka
-    from eventstream.bench.worker import run_worker
-
-    with measured_kafka(servers, home) as kafka:
-        report = run_worker(kafka, count=count, rounds=rounds)
-    for handlers, plain in zip(report.handlers, report.plain, strict=True):
-        print(f"handlers {handlers:>10,.0f}/s, plain consume() {plain:>10,.0f}/s")
-    print(budgets.HANDLED.verdict(round(statistics.median(report.handlers))))
-    print(budgets.HANDLERS.verdict(report.ratio))
-    _save(target, report)
-
-
-@app.command()
-@with_settings
-def waiting(
-    home: HomeSettings,
-    seconds: Annotated[float, typer.Option(min=5, help="How long each of the two takes.")] = 60,
-    key: Annotated[str, typer.Option(help="The key that fails; key-0 is the hottest.")] = "key-10",
-    servers: Servers = None,
-    target: Target = None,
-) -> None:
-    """Handlers that wait 5 ms, 64 at once, keys by Zipf's law; and what one failing key costs."""
-    from eventstream.bench import budgets
-    from eventstream.bench.programs import measured_kafka
-    from eventstream.bench.waiting import run_waiting
-
-    with measured_kafka(servers, home) as kafka:
-        report = run_waiting(kafka, seconds=seconds, key=key)
-    print(f"handlers {report.rate:,.0f}/s, bare tasks {report.well.bare:,.0f}/s")
-    print(
-        f"events of other keys in {seconds:g} s: {report.well.others:,};"
-        f" with {key} failing, {report.failing.failed:,} times: {report.failing.others:,}"
-    )
-    print(budgets.WAITING.verdict(report.of_bare))
-    print(budgets.OTHERS.verdict(report.others))
-    _save(target, report)
-
-
-@app.command()
-@with_settings
-def peers(
-    home: HomeSettings,
-    count: Annotated[int, typer.Option(min=1000, help="Events in the topic.")] = 200_000,
-    rounds: Rounds = 3,
-    sources: Annotated[
-        Path, typer.Option(help="The folder bench/peers/java of a clone of the repository.")
-    ] = Path("bench/peers/java"),
-    servers: Servers = None,
-    target: Target = None,
-) -> None:
-    """No-op handlers by key beside Confluent's Parallel Consumer, keys by Zipf's law."""
-    from eventstream.bench import budgets
-    from eventstream.bench.peers import compiled_peer, run_peers
-    from eventstream.bench.programs import measured_kafka
-
-    with compiled_peer(home, sources) as peer, measured_kafka(servers, home) as kafka:
-        report = run_peers(kafka, peer, count=count, rounds=rounds)
-    for ours, by_key, unordered in zip(report.ours, report.by_key, report.unordered, strict=True):
-        print(
-            f"handlers {ours:>10,.0f}/s, Parallel Consumer by key {by_key:>10,.0f}/s,"
-            f" unordered {unordered:>10,.0f}/s"
-        )
-    print(budgets.PEER.verdict(report.ratio))
-    _save(target, report)
-
-
-@app.command()
-@with_settings
-def gateway_peer(
-    home: HomeSettings,
-    loads: Annotated[
-        list[str] | None,
-        typer.Argument(help="single, ndjson, paced (open loop); all when left out."),
-    ] = None,
-    connections: Connections = 256,
-    rate: Annotated[int, typer.Option(min=1, help="Publishes a second of the open loop.")] = 20_000,
-    seconds: Seconds = 8,
-    rounds: Rounds = 3,
-    keyed: Annotated[bool, typer.Option(help="Give single events keys, by Zipf's law.")] = True,
-    auth: Annotated[bool, typer.Option(help="Show an API key, and have it checked.")] = True,
-    sources: Annotated[
-        Path, typer.Option(help="The folder bench/peers/go of a clone of the repository.")
-    ] = Path("bench/peers/go"),
-    servers: Servers = None,
-    target: Target = None,
-) -> None:
-    """Our gateway beside one in Go (net/http, franz-go): single, NDJSON and open loop."""
-    from eventstream.bench import budgets
-    from eventstream.bench.gateway_peer import LOADS, run_gateway_peer
-    from eventstream.bench.go_peer import NO_GO, built_peer, find_go
-    from eventstream.bench.programs import measured_kafka
-    from eventstream.local.progress import Terminal
-
-    names = _chosen("load", loads, LOADS)
-    go = find_go()
-    if go is None:
-        print(NO_GO)
-        return
-    program = built_peer(go, home, sources, Terminal())
-    with measured_kafka(servers, home) as kafka:
-        report = run_gateway_peer(
-            kafka,
-            program,
-            names,
-            connections=connections,
-            rate=rate,
-            seconds=seconds,
-            rounds=rounds,
-            keyed=keyed,
-            checks_keys=auth,
-        )
-    for name, load in report.loads.items():
-        for pair in zip(load.ours, load.go, strict=True):
-            for each in pair:
-                print(f"{name:<6} {each}")
-    for name, load in report.loads.items():
-        figure = load.p99_ratio if name == "paced" else load.cpu_ratio
-        print(budgets.GO_GATEWAY[name].verdict(figure))
-    _save(target, report)
+    save(target, report)
 
 
 @app.command()
@@ -278,7 +138,7 @@ def formats(
     from eventstream.bench.programs import measured_kafka
     from eventstream.bench.requests import FORMS
 
-    names = _chosen("format", forms, FORMS)
+    names = chosen("format", forms, FORMS)
     with measured_kafka(servers, home) as kafka:
         report = run_formats(
             kafka,
@@ -296,7 +156,7 @@ def formats(
         elif form in budgets.FORMATS:
             rate = statistics.median(each.acknowledged_per_second for each in measured)
             print(budgets.FORMATS[form].verdict(rate))
-    _save(target, report)
+    save(target, report)
     if report.refused:
         raise typer.Exit(1)
 
@@ -361,22 +221,7 @@ def overload(
     )
     print(budgets.GOODPUT.verdict(report.goodput))
     print(budgets.GROWTH.verdict(report.growth))
-    _save(target, report)
+    save(target, report)
     is_met = budgets.GOODPUT.is_met(report.goodput) and budgets.GROWTH.is_met(report.growth)
     if not (is_met and report.sound):
         raise typer.Exit(1)
-
-
-def _chosen(what: str, given: list[str] | None, known: Iterable[str]) -> list[str]:
-    """Take what the user named, or all there is."""
-    names = list(known)
-    for name in given or ():
-        if name not in names:
-            raise typer.BadParameter(f"There is no {what} {name!r}; take {', '.join(names)}.")
-    return given or names
-
-
-def _save(target: Path | None, report: Any) -> None:
-    if target is not None:
-        encoded = msgspec.json.format(msgspec.json.encode(report), indent=2)
-        target.write_bytes(encoded + b"\n")
