@@ -18,9 +18,11 @@ from os import cpu_count
 import uvicorn
 from confluent_kafka import Message
 from http_bytes import request
+from starlette.responses import Response
 from test_conformance import REQUESTS
 from uvicorn.server import ServerState
 
+from eventstream.errors import TopicNotFound
 from eventstream.gateway.access.access import Access
 from eventstream.gateway.access.cors import Cors
 from eventstream.gateway.admission import Admission
@@ -100,6 +102,20 @@ class Topics:
         raise AssertionError(topic)
 
 
+class Unknown:
+    """Stands for a cluster that has nothing of what it is asked for."""
+
+    async def describe(self, topic=None):
+        raise TopicNotFound(f"Topic {topic!r} does not exist.")
+
+    settings = offsets = describe
+
+
+async def no_streams(scope, receive, send):
+    """Stands for the streams of events, which need a Kafka."""
+    await Response(status_code=404)(scope, receive, send)
+
+
 class Ends:
     """Stands for what the flow asks of topics."""
 
@@ -148,7 +164,8 @@ class Gateway:
     cors = Cors(())
     access = Access(AccessSettings())
     schemas = Schemas(SchemaSettings())
-    metadata = None
+    metadata = Unknown()
+    events = staticmethod(no_streams)
     settings = GatewaySettings(max_body_bytes=4096, max_head_bytes=2048)
 
     def __init__(self, protocol):
