@@ -58,6 +58,9 @@ REQUESTS = {
         "/publish/{topic}", b"x" * 99_999, "text/plain", Event_Key="ab"
     ),
     "large body": request("/publish/{topic}", b"x" * 300_001, "text/plain"),
+    "large body and bad pointer": request(
+        "/publish/{topic}?key-from=id", b"", Content_Length="999999999999999990"
+    ),
     "two keys": request("/publish/{topic}?key=a", b"1", Event_Key="b"),
     "empty key": request("/publish/{topic}?key=", b"1"),
     "bad percent in key": request("/publish/{topic}?key=%zz", b"1"),

@@ -23,7 +23,7 @@ from eventstream.gateway.problems import (
     head_too_large,
     too_many_connections,
 )
-from eventstream.gateway.routes import Route
+from eventstream.gateway.routes import Refused, Route
 from eventstream.gateway.slow_lane import SlowLane
 
 if TYPE_CHECKING:
@@ -153,7 +153,9 @@ class Connection(asyncio.Protocol):
         if head is None:
             self._foreign = True
         elif head.content_length > lane.max_body_bytes:
-            self._refuse_rest(body_too_large(head.content_length, lane.max_body_bytes))
+            too_large = Refused(body_too_large(head.content_length, lane.max_body_bytes), RAW)
+            refused = lane.publishing.refusal(head.route) or too_large
+            self._refuse_rest(refused.problem, refused.format)
             return None
         return head
 
