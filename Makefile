@@ -17,8 +17,8 @@ test: .venv/.ready ## Run every test but the slow ones
 test-slow: .venv/.ready ## Run the long fault runs too
 	@$(BIN)/pytest -m slow
 
-faults: .venv/.ready ## Restart and kill workers under load, FAULTS times each (20): half an hour
-	@$(BIN)/pytest -m slow -s tests/worker/test_fault_runs.py
+faults: .venv/.ready ## Kill workers and brokers under load, FAULTS times each (20): most of an hour
+	@$(BIN)/pytest -m slow -s tests/worker/test_fault_runs.py tests/log/native/test_native_faults.py
 
 faults-once: .venv/.ready ## Kill gateways and PostgreSQL among repeated requests, FAULTS times each (20): forty minutes
 	@$(BIN)/pytest -m slow -s tests/gateway/idempotency/test_repeated_requests.py

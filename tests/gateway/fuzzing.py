@@ -13,10 +13,10 @@ import re
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from os import cpu_count
 
 import uvicorn
-from confluent_kafka import Message
 from http_bytes import request
 from starlette.responses import Response
 from test_conformance import REQUESTS
@@ -77,18 +77,21 @@ class Memory:
     def send(self, topic, value, key, delivered, headers=(), partition=-1, timestamp_ms=0):
         told = tuple((name, _MARK.sub(b"", text or b"")) for name, text in headers)
         self.records.append((topic, value, key, told, partition, timestamp_ms))
-        report = Message(topic=topic, value=value, key=key, partition=0, offset=len(self.records))
-        self._waiting.append((delivered, report))
+        self._waiting.append(partial(delivered, None, 0, len(self.records), timestamp_ms))
 
     def send_all(self, topic, values, key, delivered, headers=(), timestamp_ms=0):
-        for value in values:
-            self.send(topic, value, key, delivered, headers, -1, timestamp_ms)
+        for number, value in enumerate(values):
+            told = partial(self._told, delivered, number)
+            self.send(topic, value, key, told, headers, -1, timestamp_ms)
         return len(values), None
+
+    def _told(self, delivered, number, error, partition, offset, _timestamp_ms):
+        delivered(error, partition, offset, number, 1)
 
     def answer(self):
         waiting, self._waiting = self._waiting, []
-        for delivered, report in waiting:
-            delivered(None, report)
+        for told in waiting:
+            told()
         return bool(waiting)
 
 

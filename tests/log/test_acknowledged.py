@@ -6,6 +6,7 @@ offset. On topics made a moment ago that happens to events that are in no log.
 
 import asyncio
 import uuid
+from functools import partial
 
 import pytest
 from confluent_kafka import Message
@@ -22,7 +23,9 @@ from eventstream.gateway.publishing.core import Publishing
 from eventstream.gateway.routes import Route
 from eventstream.gateway.schemas import Schemas
 from eventstream.log.bulk import BulkProducer
-from eventstream.log.producer import Producer
+from eventstream.log.producer import make_producer
+from eventstream.log.producing import NO_OFFSET
+from eventstream.log.rdkafka import RdkafkaProducer, said
 from eventstream.settings import AccessSettings, KafkaSettings, ProducerSettings, SchemaSettings
 from eventstream.worker.outbox import Outbox
 from records import read_records
@@ -58,24 +61,23 @@ def test_every_event_with_a_receipt_is_where_it_says_even_on_topics_just_made(ka
 
 
 class Deaf:
-    """Stands for a client whose every event is taken for a duplicate."""
+    """Stands for a producer whose every event is taken for a duplicate."""
 
     max_record_bytes = 1000
 
     def __init__(self, *_arguments):
         self.waiting = []
 
-    def send(self, topic, value, key, on_delivery, *_more):
-        self.waiting.append((on_delivery, Message(topic=topic, value=value, key=key, partition=0)))
+    def send(self, _topic, _value, _key, on_delivery, *_more):
+        self.waiting.append(partial(on_delivery, NO_OFFSET, 0, -1, 0))
 
-    def send_all(self, topic, values, key, on_delivery, *_more):
-        for value in values:
-            self.send(topic, value, key, on_delivery)
+    def send_all(self, _topic, values, _key, on_run, *_more):
+        self.waiting.append(partial(on_run, NO_OFFSET, 0, -1, 0, len(values)))
         return len(values), None
 
     def answer(self):
-        for on_delivery, report in self.waiting:
-            on_delivery(None, report)
+        for told in self.waiting:
+            told()
 
 
 def test_a_worker_does_not_take_it_for_written():
@@ -127,15 +129,46 @@ def test_the_bulk_publisher_counts_it_as_unknown():
     assert (producer.acknowledged, producer.unknown) == (0, 1)
 
 
-def test_a_report_with_an_offset_is_an_acknowledgement(kafka, topic):
+def test_librdkafkas_report_without_an_offset_is_no_acknowledgement():
+    message = Message(topic="orders", value=b"1", partition=2)
+    assert said(None, message) == (NO_OFFSET, 2, -1)
+
+
+def rdkafka(settings, loop):
+    return RdkafkaProducer(settings, ProducerSettings(), loop)
+
+
+def native(settings, loop):
+    return make_producer(settings, ProducerSettings(), loop, queue_events=100, queue_bytes=10**6)
+
+
+@pytest.mark.parametrize("make", [rdkafka, native])
+def test_both_producers_report_in_the_same_way(kafka, topic, make):
     settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)
 
     async def main():
         loop = asyncio.get_running_loop()
-        answered = loop.create_future()
-        producer = Producer(settings, ProducerSettings(), loop)
-        producer.send(topic, b"1", None, lambda *report: answered.set_result(report))
-        return await answered
+        one, runs = loop.create_future(), []
+        producer = make(settings, loop)
+        producer.send(topic, b"1", b"k", lambda *report: one.set_result(report), (), 0, 1234567)
+        producer.send(topic, None, b"k", lambda *_: None, (("h", b"1"), ("h", None)))
+        first = await one
+        taken = producer.send_all(topic, [b"2", b"3"], b"k", lambda *report: runs.append(report))
+        assert await producer.drain(20) == 0
+        producer.close()
+        return first, taken, runs
 
-    error, report = asyncio.run(main())
-    assert (error, report.offset()) == (None, 0)
+    first, taken, runs = asyncio.run(main())
+    assert first == (None, 0, 0, 1234567)
+    assert taken == (2, None)
+    places = [
+        (error, partition, offset + step, number + step)
+        for error, partition, offset, number, count in runs
+        for step in range(count)
+    ]
+    assert places == [(None, 0, 2, 0), (None, 0, 3, 1)]
+    records = read_records(kafka, topic)
+    assert [record.value() for record in records] == [b"1", None, b"2", b"3"]
+    assert records[1].headers() == [("h", b"1"), ("h", None)]
+    assert all(record.key() == b"k" for record in records)
+    assert records[0].timestamp()[1] == 1234567

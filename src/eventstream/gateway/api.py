@@ -101,7 +101,7 @@ class Readiness:
         loop = asyncio.get_running_loop()
         try:
             leaderless = await loop.run_in_executor(
-                None, self._gateway.producer.leaderless, topic, READY_TIMEOUT_S
+                None, self._gateway.questions.leaderless, topic, READY_TIMEOUT_S
             )
         except EventstreamError as error:
             problem = problem_of(error)._replace(status=HTTPStatus.SERVICE_UNAVAILABLE)

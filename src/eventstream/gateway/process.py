@@ -24,7 +24,8 @@ from eventstream.gateway.reach import Reach
 from eventstream.gateway.schemas import Schemas
 from eventstream.gateway.tailing.endpoint import EventsEndpoint
 from eventstream.gateway.targets.reading import Targets
-from eventstream.log.producer import Producer
+from eventstream.log.producer import make_producer
+from eventstream.log.questions import Questions
 from eventstream.log.topics import TopicDirectory
 from eventstream.observe.exposition import WRITE_INTERVAL_S, ProcessSamples
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from eventstream.gateway.config import Gateway
     from eventstream.gateway.idempotency.contract import Store
+    from eventstream.log.producing import Producer
     from eventstream.observe.metrics import Sample
 
 log = structlog.get_logger(__name__)
@@ -64,6 +66,7 @@ class GatewayProcess:
         self.cors = Cors(gateway.access.cors_origins)
         self.schemas = Schemas(gateway.schemas)
         self.metadata = KafkaMetadata(gateway.kafka)
+        self.questions = Questions(gateway.kafka)
         self._idempotency = gateway.idempotency
         self._tailing = gateway.tailing
         self._kafka = gateway.kafka
@@ -88,14 +91,14 @@ class GatewayProcess:
     @contextlib.asynccontextmanager
     async def _run(self, store: Store) -> AsyncIterator[dict[str, Any]]:
         loop = asyncio.get_running_loop()
-        self.producer = Producer(
+        self.producer = make_producer(
             self._kafka,
             self._sending,
             loop,
             queue_events=2 * self.settings.max_in_flight,
             queue_bytes=2 * (self.settings.max_in_flight_bytes + self.settings.max_body_bytes),
         )
-        self.topics = TopicDirectory(self.producer)
+        self.topics = TopicDirectory(self.questions)
         self.topics.start()
         topic_log = TopicLog(self._kafka, self.topics.known, time.monotonic)
         self.publishing = Publishing(
@@ -122,7 +125,7 @@ class GatewayProcess:
             self._tailing.events_stall_s,
         )
         self._samples = ProcessSamples(self._home.home / "metrics", self._collect)
-        reach = Reach(self.producer, self._admission)
+        reach = Reach(self.producer, self.questions, self._admission)
         chores = [
             loop.create_task(self._write_samples()),
             loop.create_task(self._tick(reach)),
@@ -137,9 +140,10 @@ class GatewayProcess:
             await self.publishing.once.stop()
             topic_log.close()
             await self.topics.stop()
-            unanswered = await loop.run_in_executor(None, self.producer.flush, FLUSH_TIMEOUT_S)
+            unanswered = await self.producer.drain(FLUSH_TIMEOUT_S)
             if unanswered:
                 log.warning("stopped with events whose outcome is unknown", events=unanswered)
+            self.producer.close()
             self._samples.close()
 
     def render_metrics(self) -> bytes:

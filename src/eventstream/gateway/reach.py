@@ -12,7 +12,8 @@ from eventstream.gateway.problems import Problem
 
 if TYPE_CHECKING:
     from eventstream.gateway.admission import Admission
-    from eventstream.log.producer import Producer
+    from eventstream.log.producing import Producer
+    from eventstream.log.questions import Questions
 
 log = structlog.get_logger(__name__)
 
@@ -29,12 +30,14 @@ class Reach:
     is the admission closed, and from then on it is asked until it does.
 
     Args:
-        producer: The client, which knows of lost connections.
+        producer: Knows of lost connections.
+        questions: Asks Kafka.
         admission: What is closed and opened.
     """
 
-    def __init__(self, producer: Producer, admission: Admission) -> None:
+    def __init__(self, producer: Producer, questions: Questions, admission: Admission) -> None:
         self._producer = producer
+        self._questions = questions
         self._admission = admission
         self._probing: asyncio.Task[None] | None = None
         self._left = 0
@@ -43,14 +46,12 @@ class Reach:
     def tick(self, now_s: float) -> None:
         """Look for signs of trouble; called about twice a second, in the loop."""
         admission = self._admission
-        self._producer.poll()
+        lost = self._producer.lost
         if admission.left != self._left or not admission.events:
             self._left = admission.left
             self._moved_s = now_s
         stalled = now_s - self._moved_s > STALLED_S
-        if self._probing is None and (
-            self._producer.lost or stalled or admission.closed is not None
-        ):
+        if self._probing is None and (lost or stalled or admission.closed is not None):
             self._probing = asyncio.get_running_loop().create_task(self._probe())
             self._probing.add_done_callback(self._probed)
 
@@ -62,9 +63,8 @@ class Reach:
 
     async def _probe(self) -> None:
         loop = asyncio.get_running_loop()
-        self._producer.lost = False
         try:
-            await loop.run_in_executor(None, self._producer.topics, PROBE_TIMEOUT_S)
+            await loop.run_in_executor(None, self._questions.topics, PROBE_TIMEOUT_S)
         except EventstreamError as error:
             if self._admission.closed is None:
                 log.warning("kafka is out of reach; publishes are refused", reason=str(error))

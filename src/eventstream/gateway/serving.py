@@ -18,7 +18,7 @@ from eventstream.gateway.idempotency.stores import make_store
 from eventstream.gateway.process import FLUSH_TIMEOUT_S
 from eventstream.gateway.schemas import Schemas
 from eventstream.gateway.server import Job, prepare
-from eventstream.log.producer import connect, producer_options
+from eventstream.log.rdkafka import connect, producer_options
 from eventstream.observe.logs import configure_logging
 from eventstream.supervision.child import Program
 from eventstream.supervision.link import encode_job

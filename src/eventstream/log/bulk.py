@@ -9,7 +9,8 @@ from confluent_kafka import KafkaException
 
 from eventstream.errors import OutcomeUnknown
 from eventstream.log.faults import translate
-from eventstream.log.producer import NO_OFFSET, connect, producer_options
+from eventstream.log.producing import NO_OFFSET
+from eventstream.log.rdkafka import connect, producer_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from eventstream.errors import EventstreamError, KafkaUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eventstream.log.producer import Producer
+    from eventstream.log.questions import Questions
 
     Resolved = Callable[[EventstreamError | None], None]
 
@@ -29,9 +29,9 @@ class TopicDirectory:
     found; names nobody knows cannot make it ask more than ten times a second.
     """
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, questions: Questions) -> None:
         self.known: dict[str, int] = {}
-        self._producer = producer
+        self._questions = questions
         self._waiting: list[Resolved] = []
         self._asked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -67,7 +67,7 @@ class TopicDirectory:
             self._asked.clear()
             waiting, self._waiting = self._waiting, []
             try:
-                found = await loop.run_in_executor(None, self._producer.topics, LOOKUP_TIMEOUT_S)
+                found = await loop.run_in_executor(None, self._questions.topics, LOOKUP_TIMEOUT_S)
                 await self._wait_for_leaders(found)
                 self.known.clear()
                 self.known.update(found)
@@ -88,7 +88,7 @@ class TopicDirectory:
             return
         with contextlib.suppress(EventstreamError):
             await asyncio.get_running_loop().run_in_executor(
-                None, self._producer.wait_for_leaders, new, LEADER_TIMEOUT_S
+                None, self._questions.wait_for_leaders, new, LEADER_TIMEOUT_S
             )
 
     def _answer(

@@ -8,7 +8,8 @@ from confluent_kafka import KafkaException
 
 from eventstream.errors import EventstreamError, OutcomeUnknown
 from eventstream.log.faults import translate
-from eventstream.log.producer import NO_OFFSET, connect, producer_options
+from eventstream.log.producing import NO_OFFSET
+from eventstream.log.rdkafka import connect, producer_options
 from eventstream.settings import ProducerSettings
 
 if TYPE_CHECKING:

@@ -129,7 +129,7 @@ class Pipe:
             raise OutcomeUnknown("Kafka did not answer; the event may be written.")
         return receipt
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """What was sent arrives anyway."""
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from eventstream.errors import QueueFull
 from eventstream.events import Receipt
 from eventstream.log.faults import translate
-from eventstream.log.producer import NO_OFFSET, Producer
+from eventstream.log.rdkafka import RdkafkaProducer
 
 if TYPE_CHECKING:
     from eventstream.events import Headers
-    from eventstream.log.producer import DeliveryError, Report
+    from eventstream.log.producing import DeliveryError
     from eventstream.settings import KafkaSettings, ProducerSettings
 
 FLUSH_TIMEOUT_S = 5.0
@@ -25,7 +25,7 @@ class Outbox:
     def __init__(self, kafka: KafkaSettings, settings: ProducerSettings) -> None:
         self._kafka = kafka
         self._settings = settings
-        self._producer: Producer | None = None
+        self._producer: RdkafkaProducer | None = None
 
     async def send(
         self,
@@ -42,17 +42,18 @@ class Outbox:
         """
         loop = asyncio.get_running_loop()
         if self._producer is None:
-            self._producer = Producer(self._kafka, self._settings, loop)
+            self._producer = RdkafkaProducer(self._kafka, self._settings, loop)
         answered: asyncio.Future[Receipt] = loop.create_future()
 
-        def on_delivery(error: DeliveryError | None, report: Report) -> None:
+        def on_delivery(
+            error: DeliveryError | None, partition: int, offset: int, _timestamp_ms: int
+        ) -> None:
             if answered.done():
                 return
-            offset = report.offset()
-            if error is None and offset is not None:
-                answered.set_result(Receipt(topic, report.partition(), offset))
+            if error is None:
+                answered.set_result(Receipt(topic, partition, offset))
             else:
-                answered.set_exception(translate(error or NO_OFFSET, topic, was_sent=True))
+                answered.set_exception(translate(error, topic, was_sent=True))
 
         while True:
             try:
@@ -62,7 +63,7 @@ class Outbox:
             else:
                 return await answered
 
-    def close(self) -> None:
-        """Wait a while for what was sent and nobody waits for any more; blocks."""
+    async def close(self) -> None:
+        """Wait a while for what was sent and nobody waits for any more."""
         if self._producer is not None:
-            self._producer.flush(FLUSH_TIMEOUT_S)
+            await self._producer.drain(FLUSH_TIMEOUT_S)

@@ -75,7 +75,7 @@ class Sending(Protocol):
     ) -> Receipt:
         """Write an event, and wait until all in-sync replicas have it."""
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Wait a while for what was sent and nobody waits for any more."""
 
 

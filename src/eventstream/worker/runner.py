@@ -118,7 +118,7 @@ class Worker:
             committing.cancel()
             closing = [self._loop.create_task(each.close()) for each in self._handlings.values()]
             await asyncio.gather(*closing)
-            outbox.close()
+            await outbox.close()
             await follower.stop()
         with contextlib.suppress(asyncio.CancelledError):
             await committing

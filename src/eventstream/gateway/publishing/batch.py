@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from eventstream.errors import EventstreamError
 from eventstream.gateway.formats.contract import QUEUED, Placed
 from eventstream.gateway.problems import Problem, problem_of, record_too_large, unknown_partition
-from eventstream.log.producer import NO_OFFSET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from eventstream.events import Headers
     from eventstream.gateway.formats.contract import Outcome, Record
     from eventstream.gateway.publishing.core import Publishing
-    from eventstream.log.producer import DeliveryError, Report
+    from eventstream.log.producing import DeliveryError
 
     OnOutcomes = Callable[[Sequence[Outcome]], None]
 
@@ -76,19 +75,24 @@ class PublishBatch:
         self._waiting += 1
         return QUEUED
 
-    def _delivered(
-        self, number: int, size: int, error: DeliveryError | None, report: Report
+    def _delivered(  # what the record is, then its report
+        self,
+        number: int,
+        size: int,
+        error: DeliveryError | None,
+        partition: int,
+        offset: int,
+        timestamp_ms: int,
     ) -> None:
         publishing = self._publishing
         publishing.admission.leave(1, size)
-        offset = report.offset()
-        if error is None and offset is not None:
+        if error is None:
             publishing.counters.acknowledged += 1
             publishing.counters.acknowledged_bytes += size
-            self.outcomes[number] = Placed(report.partition(), offset, report.timestamp()[1])
+            self.outcomes[number] = Placed(partition, offset, timestamp_ms)
         else:
             self.outcomes[number] = publishing.failure(
-                error or NO_OFFSET, self._topic, self._timestamps_ms.get(number, 0)
+                error, self._topic, self._timestamps_ms.get(number, 0)
             )
         self._waiting -= 1
         if not self._waiting:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from eventstream.gateway.publishing.batch import OnOutcomes
     from eventstream.gateway.routes import Route
     from eventstream.gateway.schemas import Schemas
-    from eventstream.log.producer import DeliveryError, Producer
+    from eventstream.log.producing import DeliveryError, Producer
     from eventstream.log.topics import TopicDirectory
 
 

@@ -9,14 +9,13 @@ from eventstream.gateway.answers import lines_answer
 from eventstream.gateway.formats import ndjson
 from eventstream.gateway.formats.ndjson import Lines
 from eventstream.gateway.problems import problem_of
-from eventstream.log.producer import NO_OFFSET
 
 if TYPE_CHECKING:
     from eventstream.gateway.answers import Ranges
     from eventstream.gateway.problems import Problem
     from eventstream.gateway.publishing.core import Publishing, Responder
     from eventstream.gateway.routes import Route
-    from eventstream.log.producer import DeliveryError, Report
+    from eventstream.log.producing import DeliveryError
 
 
 class PublishLines:
@@ -69,37 +68,23 @@ class PublishLines:
         if not sent:
             self._finish()
 
-    def _delivered(self, error: DeliveryError | None, report: Report) -> None:
-        offset = report.offset()
-        if error is None and offset is not None:
-            partition = report.partition()
+    def _delivered(
+        self, error: DeliveryError | None, partition: int, offset: int, first: int, count: int
+    ) -> None:
+        if error is None:
             reached = self._ranges.get(partition)
             if reached is None:
-                self._ranges[partition] = [1, offset, offset]
+                self._ranges[partition] = [count, offset, offset + count - 1]
             else:
-                reached[0] += 1
-                reached[2] = offset
+                reached[0] += count
+                reached[2] = offset + count - 1
         else:
-            problem = self._publishing.failure(error or NO_OFFSET, self._topic, self._timestamp_ms)
-            self._failures[self._line_of(report)] = problem
-        self._waiting -= 1
+            for position in range(first, first + count):
+                problem = self._publishing.failure(error, self._topic, self._timestamp_ms)
+                self._failures[self._lines.numbers[position]] = problem
+        self._waiting -= count
         if not self._waiting:
             self._finish()
-
-    def _line_of(self, report: Report) -> int:
-        """Find a failed event's line by its value.
-
-        One callback serves the whole request, so a report knows only its event. Lines that are the
-        same byte for byte are told apart by order: the later ones failed.
-        """
-        value = report.value()
-        return next(
-            number
-            for number, line in zip(
-                reversed(self._lines.numbers), reversed(self._lines.values), strict=True
-            )
-            if line == value and number not in self._failures
-        )
 
     def _finish(self) -> None:
         publishing = self._publishing

@@ -10,12 +10,11 @@ from eventstream.gateway.answers import receipt_answer
 from eventstream.gateway.formats.json_event import JSON, value_of
 from eventstream.gateway.problems import Rejected, problem_of, record_too_large
 from eventstream.gateway.publishing.batch import headers_size
-from eventstream.log.producer import NO_OFFSET
 
 if TYPE_CHECKING:
     from eventstream.gateway.publishing.core import Publishing, Responder
     from eventstream.gateway.routes import Route
-    from eventstream.log.producer import DeliveryError, Report
+    from eventstream.log.producing import DeliveryError
 
 
 class PublishOne:
@@ -53,17 +52,18 @@ class PublishOne:
             raise Rejected(problem_of(error)) from None
         publishing.admission.enter(1, size)
 
-    def _delivered(self, error: DeliveryError | None, report: Report) -> None:
+    def _delivered(
+        self, error: DeliveryError | None, partition: int, offset: int, _timestamp_ms: int
+    ) -> None:
         publishing, topic = self._publishing, self._route.topic
         publishing.admission.leave(1, self._size)
         counters = publishing.counters
-        offset = report.offset()
-        if error is None and offset is not None:
+        if error is None:
             counters.acknowledged += 1
             counters.acknowledged_bytes += self._size
             counters.ok += 1
             counters.publish_seconds.observe(perf_counter() - self._started)
-            self._responder.answer(receipt_answer(topic, report.partition(), offset))
+            self._responder.answer(receipt_answer(topic, partition, offset))
         else:
-            problem = publishing.failure(error or NO_OFFSET, topic, self._route.timestamp_ms)
+            problem = publishing.failure(error, topic, self._route.timestamp_ms)
             publishing.refuse(problem, self._route.format, self._responder)
