@@ -15,6 +15,9 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
+from eventstream.gateway.answers import Answer
 from eventstream.gateway.formats.raw import RAW
 from eventstream.gateway.lane import LAST_CALL_S, MAX_PIPELINED, PATIENCE_BYTES
 from eventstream.gateway.problems import (
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-    from eventstream.gateway.answers import Answer
     from eventstream.gateway.formats.contract import Format
     from eventstream.gateway.heads import Head
     from eventstream.gateway.lane import FastLane
@@ -178,7 +180,7 @@ class Connection(asyncio.Protocol):
         self._receiving = 0
 
     def _take(self, head: Head, body: bytes) -> None:
-        exchange = Exchange(self, keep_alive=head.keep_alive)
+        exchange = Exchange(self, head.keep_alive)
         self._exchanges.append(exchange)
         route = head.route
         if isinstance(route, Route):
@@ -294,17 +296,14 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """One request of a connection and, later, its answer."""
 
-    __slots__ = ("_connection", "keep_alive", "waiting_answer")
-
-    def __init__(self, connection: Connection, *, keep_alive: bool) -> None:
-        self._connection = connection
-        self.keep_alive = keep_alive
-        self.waiting_answer: Answer | None = None
+    connection: Connection
+    keep_alive: bool
+    waiting_answer: Answer | None = None
 
     def answer(self, answer: Answer) -> None:
         """Take the answer, and have it written in its turn."""
         self.waiting_answer = answer
-        self._connection.answered(self)
+        self.connection.answered(self)

@@ -86,7 +86,7 @@ class FastLane:
 
     def frame(self, answer: Answer, *, keep_alive: bool) -> bytes:
         """Write an answer as uvicorn would."""
-        status, fields, body = answer
+        status, fields, body = answer.status, answer.fields, answer.body
         if status == OK and fields is JSON_FIELDS:
             prefix = self._receipt_prefix
         else:
