@@ -19,7 +19,12 @@ import msgspec
 
 from eventstream.gateway.answers import Answer
 from eventstream.gateway.formats.raw import RAW
-from eventstream.gateway.lane import LAST_CALL_S, MAX_PIPELINED, PATIENCE_BYTES
+from eventstream.gateway.lane import (
+    LAST_CALL_S,
+    MAX_PIPELINED,
+    MAX_REPEATED_BYTES,
+    PATIENCE_BYTES,
+)
 from eventstream.gateway.problems import (
     TOO_SLOW,
     body_too_large,
@@ -58,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._exchanges: deque[Exchange] = deque()
         self._buffer = b""
         self._head: Head | None = None
+        self._last: Head | None = None
         self._chunks: list[bytes] = []
         self._missing = 0
         self._paused = False
@@ -140,7 +146,10 @@ class Connection(asyncio.Protocol):
 
     def _read_head(self, data: bytes, start: int) -> Head | None:
         """Read the head that begins at `start`; `None` when none can be taken now."""
-        lane = self._lane
+        lane, last = self._lane, self._last
+        head = None if last is None else last.again(data, start)
+        if head is not None and head.size <= lane.max_head_bytes:
+            return head
         end = data.find(_END, start) + len(_END)
         if end < len(_END):
             if len(data) - start > lane.max_head_bytes:
@@ -157,6 +166,8 @@ class Connection(asyncio.Protocol):
         elif head.content_length > lane.max_body_bytes:
             self._refuse_rest(body_too_large(head.content_length, lane.max_body_bytes))
             return None
+        else:
+            self._last = head if head.size <= MAX_REPEATED_BYTES else None
         return head
 
     def _await_body(self, head: Head, part: bytes, missing: int) -> None:

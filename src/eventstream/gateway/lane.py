@@ -25,6 +25,8 @@ MAX_PIPELINED = 128
 """How many requests of a connection may wait for their answers before it is read no further."""
 PATIENCE_BYTES = 65_536
 """How much of a body is read of a request that is refused already, to keep its connection."""
+MAX_REPEATED_BYTES = 4096
+"""The largest head that each connection keeps, to know it when it comes again."""
 OK = 200
 
 
