@@ -68,7 +68,7 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
     def with_key(self, key: bytes, size: int) -> Head:
         """Make the head that has this key instead, and so this size."""
-        route = replace(cast("Route", self.route), key=key)
+        route = replace(self.route, key=key)
         return Head(route, size, self.content_length, self.keep_alive, self.before, self.after)
 
 
