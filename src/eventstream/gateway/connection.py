@@ -115,10 +115,11 @@ class Connection(asyncio.Protocol):
             self._chunks.clear()
             self._missing = 0
             self._received()
-        self._resumed = bool(self._buffer)
-        if self._resumed:
+        self._resumed = False
+        if self._buffer:
             data = self._buffer + data
             self._buffer = b""
+            self._resumed = True
         self._read(data)
 
     def _read(self, data: bytes) -> None:
@@ -220,16 +221,17 @@ class Connection(asyncio.Protocol):
         exchanges = self._exchanges
         if not exchanges or exchanges[0] is not exchange:
             return
-        while exchanges and (answer := exchanges[0].waiting_answer) is not None:
-            first = exchanges.popleft()
-            keep_alive = first.keep_alive and not (self._stopping and not exchanges)
+        lane = self._lane
+        while (answer := exchanges[0].waiting_answer) is not None:
+            keep_alive = exchanges.popleft().keep_alive and not (self._stopping and not exchanges)
             self._server_state.total_requests += 1
-            self._transport.write(self._lane.frame(answer, keep_alive=keep_alive))
+            self._transport.write(lane.frame(answer, keep_alive))
             if not keep_alive:
                 self._close()
                 return
-        if not exchanges:
-            self._since_s = self._lane.now_s
+            if not exchanges:
+                self._since_s = lane.now_s
+                break
         if self._paused:
             self._go_on()
 
