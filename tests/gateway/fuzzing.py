@@ -231,8 +231,9 @@ def _statuses(data):
 
 
 def mutated(chance):
-    """Make one input: a few requests of the corpus, spoilt here and there."""
-    data = bytearray(b"".join(chance.choices(CORPUS, k=chance.choice((1, 1, 1, 2, 3)))))
+    """Make one input: a few requests of the corpus, once or again, spoilt here and there."""
+    requests = chance.choices(CORPUS, k=chance.choice((1, 1, 1, 2, 3)))
+    data = bytearray(b"".join(requests * chance.choice((1, 1, 2))))
     for _ in range(chance.choice((0, 1, 1, 1, 2, 3, 6))):
         at = chance.randrange(len(data) + 1)
         match chance.randrange(5):

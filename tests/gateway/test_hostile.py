@@ -153,6 +153,16 @@ def test_a_head_beyond_the_bound_is_refused(gateway, first, head):
         assert status(client.answer()) == 431
 
 
+def test_a_repeated_head_is_refused_when_its_key_takes_it_beyond_the_bound(gateway, kafka, topic):
+    with Client(gateway.address) as client:
+        for key in ("a", "b"):
+            client.send(request(f"/publish/{topic}", b"1", Event_Key=key))
+            assert status(client.answer()) == 200
+        client.send(request(f"/publish/{topic}", b"1", Event_Key="c" * 5000))
+        assert status(client.answer()) == 431
+    assert len(read_log(kafka, topic)) == 2
+
+
 @pytest.mark.parametrize("first", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"])
 @pytest.mark.parametrize(
     "part",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,18 +16,24 @@ JSON = b"application/json"
 Fields = tuple[tuple[bytes, bytes], ...]
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An HTTP answer without its framing.
 
     Attributes:
         status: The HTTP status.
         fields: Header names in lower case, and values, without date, length and connection.
         body: The content.
+
+    It is stored as the array of its attributes.
     """
 
     status: int
     fields: Fields
     body: bytes
+
+    def with_fields(self, *more: tuple[bytes, bytes]) -> Answer:
+        """Make the same answer with more header fields."""
+        return Answer(self.status, (*self.fields, *more), self.body)
 
 
 JSON_FIELDS: Fields = ((b"content-type", JSON),)

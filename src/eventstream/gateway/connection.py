@@ -15,8 +15,16 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
+from eventstream.gateway.answers import Answer
 from eventstream.gateway.formats.raw import RAW
-from eventstream.gateway.lane import LAST_CALL_S, MAX_PIPELINED, PATIENCE_BYTES
+from eventstream.gateway.lane import (
+    LAST_CALL_S,
+    MAX_PIPELINED,
+    MAX_REPEATED_BYTES,
+    PATIENCE_BYTES,
+)
 from eventstream.gateway.problems import (
     TOO_SLOW,
     body_too_large,
@@ -30,7 +38,6 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-    from eventstream.gateway.answers import Answer
     from eventstream.gateway.formats.contract import Format
     from eventstream.gateway.heads import Head
     from eventstream.gateway.lane import FastLane
@@ -56,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._exchanges: deque[Exchange] = deque()
         self._buffer = b""
         self._head: Head | None = None
+        self._last: Head | None = None
         self._chunks: list[bytes] = []
         self._missing = 0
         self._paused = False
@@ -107,10 +115,11 @@ class Connection(asyncio.Protocol):
             self._chunks.clear()
             self._missing = 0
             self._received()
-        self._resumed = bool(self._buffer)
-        if self._resumed:
+        self._resumed = False
+        if self._buffer:
             data = self._buffer + data
             self._buffer = b""
+            self._resumed = True
         self._read(data)
 
     def _read(self, data: bytes) -> None:
@@ -138,7 +147,10 @@ class Connection(asyncio.Protocol):
 
     def _read_head(self, data: bytes, start: int) -> Head | None:
         """Read the head that begins at `start`; `None` when none can be taken now."""
-        lane = self._lane
+        lane, last = self._lane, self._last
+        head = None if last is None else last.again(data, start)
+        if head is not None and head.size <= lane.max_head_bytes:
+            return head
         end = data.find(_END, start) + len(_END)
         if end < len(_END):
             if len(data) - start > lane.max_head_bytes:
@@ -157,6 +169,8 @@ class Connection(asyncio.Protocol):
             refused = lane.publishing.refusal(head.route) or too_large
             self._refuse_rest(refused.problem, refused.format)
             return None
+        else:
+            self._last = head if head.size <= MAX_REPEATED_BYTES else None
         return head
 
     def _await_body(self, head: Head, part: bytes, missing: int) -> None:
@@ -180,7 +194,7 @@ class Connection(asyncio.Protocol):
         self._receiving = 0
 
     def _take(self, head: Head, body: bytes) -> None:
-        exchange = Exchange(self, keep_alive=head.keep_alive)
+        exchange = Exchange(self, head.keep_alive)
         self._exchanges.append(exchange)
         route = head.route
         if isinstance(route, Route):
@@ -209,16 +223,17 @@ class Connection(asyncio.Protocol):
         exchanges = self._exchanges
         if not exchanges or exchanges[0] is not exchange:
             return
-        while exchanges and (answer := exchanges[0].waiting_answer) is not None:
-            first = exchanges.popleft()
-            keep_alive = first.keep_alive and not (self._stopping and not exchanges)
+        lane = self._lane
+        while (answer := exchanges[0].waiting_answer) is not None:
+            keep_alive = exchanges.popleft().keep_alive and not (self._stopping and not exchanges)
             self._server_state.total_requests += 1
-            self._transport.write(self._lane.frame(answer, keep_alive=keep_alive))
+            self._transport.write(lane.frame(answer, keep_alive))
             if not keep_alive:
                 self._close()
                 return
-        if not exchanges:
-            self._since_s = self._lane.now_s
+            if not exchanges:
+                self._since_s = lane.now_s
+                break
         if self._paused:
             self._go_on()
 
@@ -296,17 +311,14 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """One request of a connection and, later, its answer."""
 
-    __slots__ = ("_connection", "keep_alive", "waiting_answer")
-
-    def __init__(self, connection: Connection, *, keep_alive: bool) -> None:
-        self._connection = connection
-        self.keep_alive = keep_alive
-        self.waiting_answer: Answer | None = None
+    connection: Connection
+    keep_alive: bool
+    waiting_answer: Answer | None = None
 
     def answer(self, answer: Answer) -> None:
         """Take the answer, and have it written in its turn."""
         self.waiting_answer = answer
-        self._connection.answered(self)
+        self.connection.answered(self)

@@ -2,16 +2,18 @@
 
 A client on a kept connection sends the same head over and over; only Content-Length and a key
 change. Reading a head is a pure function of its bytes, so one that was read before is looked up;
-one with a key is looked up by what stands around the key.
+one with a key is looked up by what stands around the key. Before that a connection compares what
+comes with the head it had last (`Head.again`), which costs no hash.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httptools
 import msgspec
+from msgspec.structs import replace
 
 from eventstream.gateway.framing import refusal
 from eventstream.gateway.routes import Refused, Route
@@ -22,7 +24,11 @@ _ONCE = frozenset({b"idempotency-key", b"traceparent"})
 _OF_EVENT = b"ce-"
 _REMEMBERED = 1024
 _KEY_FIELDS = (b"\r\nEvent-Key: ", b"\r\nevent-key: ")
-_PLAIN_KEY = re.compile(rb"[!-~]+").fullmatch
+_beyond_plain = re.compile(rb"[^!-~]").search
+
+_Around = tuple[bytes, bytes]
+"""A head's bytes before its key and after it."""
+_Known = TypeVar("_Known", bytes, _Around)
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
@@ -33,12 +39,37 @@ class Head(msgspec.Struct, frozen=True, gc=False):
         size: The head's own length, in bytes.
         content_length: The length of the body that follows, in bytes.
         keep_alive: Whether the client wants the connection kept.
+        before: Of a head that may come again, the bytes before its key; all if it has none.
+        after: The bytes after its key.
     """
 
     route: Route | Refused
     size: int
     content_length: int
     keep_alive: bool
+    before: bytes = b""
+    after: bytes = b""
+
+    def again(self, data: bytes, start: int) -> Head | None:
+        """Read what begins at `start` if it is this head, with this key or another."""
+        before, after = self.before, self.after
+        if not before or not data.startswith(before, start):
+            return None
+        if not after:
+            return self
+        key_at = start + len(before)
+        key_end = data.find(b"\r\n", key_at)
+        if not data.startswith(after, key_end):
+            return None
+        key = data[key_at:key_end]
+        if not key or _beyond_plain(key):
+            return None
+        return self.with_key(key, key_end + len(after) - start)
+
+    def with_key(self, key: bytes, size: int) -> Head:
+        """Make the head that has this key instead, and so this size."""
+        route = replace(self.route, key=key)
+        return Head(route, size, self.content_length, self.keep_alive, self.before, self.after)
 
 
 class Heads:
@@ -51,7 +82,7 @@ class Heads:
     def __init__(self, targets: Targets) -> None:
         self._read_target = targets.read
         self._known: dict[bytes, Head] = {}
-        self._around_key: dict[bytes, Head] = {}
+        self._around_key: dict[_Around, Head] = {}
 
     def read(self, text: bytes) -> Head | None:
         """Read a head, from the request line to the empty line, both included.
@@ -68,17 +99,16 @@ class Heads:
             around, key = cut
             head = self._around_key.get(around)
             if head is not None:
-                return _with_key(head, key, len(text))
+                return head.with_key(key, len(text))
         head, repeats = self._parse(text)
-        if head is not None and repeats:
-            if (
-                cut is not None
-                and cast("Route", head.route).key == cut[1]
-                and _names_one_key(cut[0])
-            ):
-                _remember(self._around_key, cut[0], head)
-            elif cut is None:
-                _remember(self._known, text, head)
+        if head is None or not repeats:
+            return head
+        if cut is None:
+            head = replace(head, before=text)
+            _remember(self._known, text, head)
+        elif cast("Route", head.route).key == key and _names_one_key(around):
+            head = replace(head, before=around[0], after=around[1])
+            _remember(self._around_key, around, head)
         return head
 
     def _parse(self, text: bytes) -> tuple[Head | None, bool]:
@@ -111,18 +141,13 @@ class Heads:
         return Head(route, len(text), length, request.keep_alive), repeats
 
 
-def _remember(heads: dict[bytes, Head], text: bytes, head: Head) -> None:
+def _remember(heads: dict[_Known, Head], text: _Known, head: Head) -> None:
     if len(heads) >= _REMEMBERED:
         heads.clear()
     heads[text] = head
 
 
-def _with_key(head: Head, key: bytes, size: int) -> Head:
-    route = msgspec.structs.replace(cast("Route", head.route), key=key)
-    return Head(route, size, head.content_length, head.keep_alive)
-
-
-def _cut_key(text: bytes) -> tuple[bytes, bytes] | None:
+def _cut_key(text: bytes) -> tuple[_Around, bytes] | None:
     """Cut a key's value out of a head: what is around it, and the key."""
     for field in _KEY_FIELDS:
         start = text.find(field)
@@ -130,13 +155,14 @@ def _cut_key(text: bytes) -> tuple[bytes, bytes] | None:
             start += len(field)
             end = text.index(b"\r\n", start)
             key = text[start:end]
-            return (text[:start] + text[end:], key) if _PLAIN_KEY(key) else None
+            return ((text[:start], text[end:]), key) if key and not _beyond_plain(key) else None
     return None
 
 
-def _names_one_key(around: bytes) -> bool:
+def _names_one_key(around: _Around) -> bool:
     """Whether a head has its key in that one header alone, so that any key may stand there."""
-    return around.lower().count(b"\r\nevent-key:") == 1 and b"?" not in around.split(b"\r\n", 1)[0]
+    text = b"".join(around)
+    return text.lower().count(b"\r\nevent-key:") == 1 and b"?" not in text.split(b"\r\n", 1)[0]
 
 
 class _Request:

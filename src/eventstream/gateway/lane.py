@@ -25,6 +25,8 @@ MAX_PIPELINED = 128
 """How many requests of a connection may wait for their answers before it is read no further."""
 PATIENCE_BYTES = 65_536
 """How much of a body is read of a request that is refused already, to keep its connection."""
+MAX_REPEATED_BYTES = 4096
+"""The largest head that each connection keeps, to know it when it comes again."""
 OK = 200
 
 
@@ -38,7 +40,8 @@ class Timed(Protocol):
 class FastLane:
     """Settings, remembered heads, a coarse clock and the answers' first bytes.
 
-    The clock ticks twice a second; with each tick the `date` header is made anew and connections
+    Receipts are many and differ in little: their heads are remembered by the length they tell. The
+    clock ticks twice a second; with each tick the `date` header is made anew and connections
     that took too long are closed, so that a request costs neither a timer nor a clock read.
 
     Args:
@@ -71,7 +74,7 @@ class FastLane:
         self._request_timeout_s = settings.request_timeout_s
         self._server_state: ServerState | None = None
         self._prefixes: dict[tuple[int, Fields], bytes] = {}
-        self._receipt_prefix = b""
+        self._receipt_heads: dict[int, bytes] = {}
 
     def join(self, connection: Timed, state: ServerState) -> None:
         """Take in a new connection; the first one starts the clock."""
@@ -84,16 +87,22 @@ class FastLane:
         """Close; a client that is still sending gets a moment to read its answer first."""
         asyncio.get_running_loop().call_later(LAST_CALL_S, transport.close)
 
-    def frame(self, answer: Answer, *, keep_alive: bool) -> bytes:
+    def frame(self, answer: Answer, keep_alive: bool) -> bytes:
         """Write an answer as uvicorn would."""
-        status, fields, body = answer
-        if status == OK and fields is JSON_FIELDS:
-            prefix = self._receipt_prefix
-        else:
-            prefix = self._prefixes.get((status, fields)) or self._prefix(status, fields)
-        if keep_alive:
-            return b"%bcontent-length: %d\r\n\r\n%b" % (prefix, len(body), body)
-        return b"%bcontent-length: %d\r\nconnection: close\r\n\r\n%b" % (prefix, len(body), body)
+        body = answer.body
+        if keep_alive and answer.fields is JSON_FIELDS and answer.status == OK:
+            size = len(body)
+            head = self._receipt_heads.get(size)
+            if head is None:
+                head = self._receipt_heads[size] = self._head(answer, keep_alive=True)
+            return head + body
+        return self._head(answer, keep_alive=keep_alive) + body
+
+    def _head(self, answer: Answer, *, keep_alive: bool) -> bytes:
+        status, fields = answer.status, answer.fields
+        prefix = self._prefixes.get((status, fields)) or self._prefix(status, fields)
+        close = b"" if keep_alive else b"connection: close\r\n"
+        return b"%bcontent-length: %d\r\n%b\r\n" % (prefix, len(answer.body), close)
 
     def _prefix(self, status: int, fields: Fields) -> bytes:
         assert self._server_state is not None  # noqa: S101 - set when the first connection joins
@@ -107,7 +116,7 @@ class FastLane:
         loop = asyncio.get_running_loop()
         self.now_s = loop.time()
         self._prefixes.clear()
-        self._receipt_prefix = self._prefix(OK, JSON_FIELDS)
+        self._receipt_heads.clear()
         for connection in list(self.connections):
             connection.check_time(
                 idle_before_s=self.now_s - self._keep_alive_s,

@@ -5,12 +5,14 @@ import contextlib
 import secrets
 import time
 
+import msgspec
 import pytest
 from keyed_publisher import keyed, make_answer, publisher
 
 from eventstream.errors import KafkaUnavailable
+from eventstream.gateway.answers import Answer
 from eventstream.gateway.formats.contract import Placed
-from eventstream.gateway.idempotency.contract import Ask, StoreUnavailable
+from eventstream.gateway.idempotency.contract import Ask, StoreUnavailable, pack, unpack
 from eventstream.gateway.idempotency.flow import REPLAYED
 from eventstream.gateway.idempotency.marks import Mark, marked
 from eventstream.gateway.idempotency.memory import MemoryStore
@@ -316,3 +318,9 @@ def test_a_start_beyond_the_topic_s_end_reads_it_whole(kafka, topic):
 def test_starts_are_read_back_and_the_earliest_counts():
     assert unpack_start(pack_start({0: 5, 1: 7})) == {0: 5, 1: 7}
     assert earliest([{0: 5, 1: 7}, {0: 6, 1: 3, 2: 9}]) == {0: 5, 1: 3}
+
+
+def test_an_answer_is_stored_as_an_array_of_its_parts():
+    parts = (200, ((b"content-type", b"application/json"),), b"{}")
+    assert pack(Answer(*parts)) == msgspec.msgpack.encode(parts)
+    assert unpack(pack(Answer(*parts))) == Answer(*parts)

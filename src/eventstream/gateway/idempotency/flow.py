@@ -130,7 +130,7 @@ class Idempotency:
             ) from None
         except EventstreamError as error:
             raise Rejected(problem_of(error)) from None
-        return made._replace(fields=(*made.fields, *self._store.fields))
+        return made.with_fields(*self._store.fields)
 
     async def _publish(self, request: Keyed, send: Send, answer: MakeAnswer) -> Answer:
         start = await self._topics.start(request.topic)
@@ -259,7 +259,7 @@ class _Attempt(NamedTuple):
 
 
 def _replayed(answer: Answer) -> Answer:
-    return answer._replace(fields=(*answer.fields, REPLAYED))
+    return answer.with_fields(REPLAYED)
 
 
 def _underway(age_s: float, lease_left_s: float) -> Problem:

@@ -91,17 +91,18 @@ class Publishing:
             Whether its events are on their way, or refused. If not, something has to be found out
             first, and what is published meanwhile may overtake them.
         """
-        refusal = self.access.refusal(route.credential, route.topic) or self.admission.refusal()
+        topic = route.topic
+        refusal = self.access.refusal(route.credential, topic) or self.admission.refusal()
+        if refusal is None:
+            if topic in self.topics.known:
+                return self._publish(route, body, responder)
+            self._resolve(route, body, responder)
+            return False
         if refusal is RESOLVE:
             self._admit(route, body, responder)
             return False
-        if refusal is not None:
-            self.refuse(refusal, route.format, responder)
-            return True
-        if route.topic in self.topics.known:
-            return self._publish(route, body, responder)
-        self._resolve(route, body, responder)
-        return False
+        self.refuse(refusal, route.format, responder)
+        return True
 
     def publish_records(
         self, route: Route, records: Sequence[Record], on_outcomes: OnOutcomes

@@ -58,7 +58,7 @@ class Events:
             return Answer(HTTPStatus.MULTI_STATUS, JSON_FIELDS, msgspec.json.encode(content))
         worst = max(problems, key=lambda problem: problem.status)
         worst = worst._replace(detail=f"No event of the batch was published. {worst.detail}")
-        return problem_answer(worst)._replace(body=worst.body(**content))
+        return msgspec.structs.replace(problem_answer(worst), body=worst.body(**content))
 
 
 def _members(outcome: Outcome) -> dict[str, Any]:
