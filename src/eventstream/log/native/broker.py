@@ -39,6 +39,7 @@ class Broker:
     Attributes:
         is_up: Whether it can be asked now.
         requests: Produce requests under way.
+        is_behind: Whether something waits for one of them to be answered.
         silent_until_s: When it may be sent events again: it bounds what a client sends (KIP-219).
         ready: Partitions that it leads and that have something to be sent, in order.
     """
@@ -53,6 +54,7 @@ class Broker:
         self.node = node
         self.is_up = False
         self.requests = 0
+        self.is_behind = False
         self.silent_until_s = 0.0
         self.ready: dict[Partition, None] = {}
         self._client_id = client_id

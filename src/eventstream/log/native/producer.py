@@ -37,15 +37,15 @@ _FOR_GOOD = frozenset({KafkaError.TOPIC_EXCEPTION, KafkaError.TOPIC_AUTHORIZATIO
 class NativeProducer:
     """An idempotent producer, owned by an event loop: made, fed and answered there.
 
-    Events are gathered per partition, and what a broker leads goes to it in one request, soon after
-    the first event came or as soon as one of its last requests is answered: the more is under way,
-    the more travels together.
+    Events are gathered per partition, and what a broker leads goes to it in one request: at once
+    when nothing is under way, else a little later, and when much is, as soon as something is
+    answered. So a lone event waits for nobody, and the more there are, the more travel together.
 
     Args:
         bootstrap_servers: Whom to ask first.
         client_id: What brokers are to know this client by.
         loop: The loop.
-        linger_s: How long an event may wait for others.
+        linger_s: How long an event waits for others while something is under way.
         delivery_timeout_s: How long it may wait for its acknowledgement.
         max_record_bytes: The largest record.
         queue_events: The most events without an answer.
@@ -258,7 +258,7 @@ class NativeProducer:
     def _send_soon(self) -> None:
         self._sending_soon = True
         self._tick_soon()
-        if self._linger_s:
+        if self._linger_s and self._sender.is_busy:
             self._loop.call_later(self._linger_s, self._send)
         else:
             self._loop.call_soon(self._send)

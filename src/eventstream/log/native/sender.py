@@ -70,6 +70,11 @@ class Sender:
         self._asking_identity = False
         self._ask_identity_at_s = 0.0
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any event was sent that is not answered."""
+        return any(broker.requests for broker in self._cluster.brokers.values())
+
     def send(self) -> None:
         """Send what waits, as far as brokers take more now."""
         now_s = self._loop.time()
@@ -108,7 +113,10 @@ class Sender:
         if not broker.is_up:
             broker.connect()
             return
-        while broker.requests < MOST_REQUESTS and now_s >= broker.silent_until_s:
+        while now_s >= broker.silent_until_s:
+            broker.is_behind = broker.requests >= MOST_REQUESTS
+            if broker.is_behind:
+                return
             batches = self._take_batches(broker, now_s)
             if not batches:
                 return
@@ -197,7 +205,7 @@ class Sender:
                 batch.acknowledge(said.partition, said.base_offset, said.append_ms)
             except Exception:
                 log.exception("a delivery report's callback failed")
-        if broker.ready:
+        if broker.is_behind:
             self._send_to(broker, now_s)
 
     def _refused(self, place: Partition, batch: Batch, said: Produced, now_s: float) -> None:
