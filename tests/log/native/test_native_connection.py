@@ -77,6 +77,21 @@ def test_an_answer_to_nothing_or_to_another_request_ends_the_connection():
     assert wire.aborted
 
 
+def test_an_answer_that_ends_too_soon_is_none_and_ends_the_connection():
+    connection, wire, _ = connected()
+    heard = []
+
+    def on_answer(reader):
+        heard.append(reader)
+        if reader is not None:
+            messages.read_produced(reader)
+
+    connection.ask(PRODUCE, b"", 0.0, on_answer)
+    connection.data_received(answer(1, b"\5"))
+    assert heard[1:] == [None]
+    assert wire.aborted
+
+
 def test_whoever_waits_hears_of_the_end_and_only_once():
     connection, _, lost = connected()
     heard = []

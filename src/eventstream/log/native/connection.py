@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+import structlog
+
 from eventstream.log.native import messages
 from eventstream.log.native.primitives import Reader
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     OnAnswer = Callable[[Reader | None], None]
     """Takes an answer's content, or `None` when the connection ended before it came."""
+
+log = structlog.get_logger(__name__)
 
 _SIZE_BYTES = 4
 
@@ -109,4 +113,9 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self._asked.popleft()
-        asked.on_answer(answer)
+        try:
+            asked.on_answer(answer)
+        except EOFError:
+            log.warning("kafka: an answer ends too soon", api=asked.api)
+            asked.on_answer(None)
+            self.abort()
