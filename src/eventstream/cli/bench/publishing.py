@@ -165,7 +165,7 @@ def formats(
 @with_settings
 def overload(
     home: HomeSettings,
-    seconds: Seconds = 120,
+    seconds: Seconds = 121,
     times: Annotated[float, typer.Option(min=1, help="What is offered, over the best.")] = 4,
     connections: Annotated[
         int, typer.Option(min=1, help="Connections of the overload; more than --max-in-flight.")
@@ -187,7 +187,7 @@ def overload(
     or a refusal did not say when to come again.
 
     Example:
-      eventstream bench overload --seconds 120 --times 4
+      eventstream bench overload --seconds 121 --times 4
     """
     from eventstream.bench import budgets
     from eventstream.bench.overload import run_overload
