@@ -22,8 +22,8 @@ from eventstream.bench.worker import fill
 from eventstream.errors import LocalServerError
 from eventstream.observe.logs import configure_logging
 from eventstream.settings import KafkaSettings, LogSettings, WorkerSettings
+from eventstream.supervision.collector import calm_collector
 from eventstream.worker.app import App
-from eventstream.worker.process import calm_collector
 from eventstream.worker.reach import KafkaReach
 from eventstream.worker.retry import Retry
 from eventstream.worker.runner import Worker

@@ -30,8 +30,8 @@ from eventstream.settings import (
     LogSettings,
     WorkerSettings,
 )
+from eventstream.supervision.collector import calm_collector
 from eventstream.worker.app import App
-from eventstream.worker.process import calm_collector
 from eventstream.worker.reach import KafkaReach
 from eventstream.worker.runner import Worker
 

@@ -22,6 +22,7 @@ from eventstream.gateway.connection import Connection
 from eventstream.gateway.process import GatewayProcess
 from eventstream.gateway.slow_lane import SlowLane
 from eventstream.observe.logs import configure_logging
+from eventstream.supervision.collector import calm_collector
 from eventstream.supervision.link import Link, Notice
 from eventstream.supervision.signals import stop_signals
 
@@ -98,6 +99,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell the supervisor so."""
         await super().startup(sockets)
+        calm_collector()
         if self._link is not None:
             loop = asyncio.get_running_loop()
             self._link.answer(loop, lambda: self.handle_exit(signal.SIGTERM, None))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import sys
@@ -24,6 +23,7 @@ from eventstream.errors import EventstreamError, InvalidSetting
 from eventstream.observe.exposition import WRITE_INTERVAL_S, ProcessSamples
 from eventstream.observe.logs import configure_logging
 from eventstream.settings import HomeSettings, KafkaSettings, LogSettings, WorkerSettings
+from eventstream.supervision.collector import calm_collector
 from eventstream.supervision.link import MISCONFIGURED, Link, Notice
 from eventstream.supervision.signals import stop_signals
 from eventstream.worker.loading import load_app
@@ -42,7 +42,6 @@ log = structlog.get_logger(__name__)
 LINGERING_THREADS_S = 1.0
 READY_TIMEOUT_S = 30.0
 """How long a process may wait for its first partitions before others count it as ready."""
-_YOUNG_OBJECTS = 50_000
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -99,16 +98,6 @@ def _load(job: Job, link: Link | None) -> App:
     finally:
         if link is not None and job.worker.reload:
             link.tell(Notice(files=program_files(sys.exception())))
-
-
-def calm_collector() -> None:
-    """Keep the cyclic collector from looking at the same objects again and again.
-
-    Millions of events come and go without cycles: what is here by now stays out of its sight, and
-    young objects may be many before it looks.
-    """
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 20, 50)
 
 
 def leave_lingering_threads(status: int) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eventstream.log.native.primitives import TABLE
 from eventstream.log.native.records import (
+    NO_IDENTITY,
     decode_records,
     encode_batch,
     encode_record,
@@ -62,7 +63,7 @@ class Batch:
         self.count = 0
         self.size = 0
         self.sequence = NUMBERLESS
-        self.identity: Identity | None = None
+        self.identity: Identity = NO_IDENTITY
         self.may_be_written = False
         self._first_ms = self._last_ms = first_ms
         self._parts: list[bytes] = []
@@ -126,7 +127,6 @@ class Batch:
         """Write it as it is sent; it has its number."""
         if len(self._parts) > 1:
             self._parts = [b"".join(self._parts)]
-        assert self.identity is not None  # noqa: S101 - it has its number
         return encode_batch(
             self._parts[0], self.count, self.identity, self.sequence, self._first_ms, self._last_ms
         )

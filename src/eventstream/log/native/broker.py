@@ -71,9 +71,11 @@ class Broker:
             self._connecting = self._loop.create_task(self._connect())
 
     def ask(self, api: int, content: bytes, deadline_s: float, on_answer: OnAnswer) -> None:
-        """Send a request to a broker that is up; see `Connection.ask`."""
-        assert self._connection is not None  # noqa: S101 - it is up
-        self._connection.ask(api, content, deadline_s, on_answer)
+        """Send a request, or say at once that there is no connection; see `Connection.ask`."""
+        if self._connection is None:
+            on_answer(None)
+        else:
+            self._connection.ask(api, content, deadline_s, on_answer)
 
     def check_time(self, now_s: float) -> None:
         """Give the connection up if an answer is overdue."""

@@ -137,11 +137,10 @@ class Partition:
             to: Where it is sent to.
             identity: Whose number it gets, where the partition has no identity of its own yet.
         """
-        if self._waiting:
-            batch = self._waiting.popleft()
-        else:
-            assert self.open is not None  # noqa: S101 - the caller asked `may_send`
-            batch, self.open = self.open, None
+        if self.open is not None and not self._waiting:
+            self._waiting.append(self.open)
+            self.open = None
+        batch = self._waiting.popleft()
         if batch.sequence == NUMBERLESS:
             if self.identity is None:
                 self.identity, self._next_sequence = identity, 0

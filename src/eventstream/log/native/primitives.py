@@ -10,13 +10,15 @@ import struct
 NO_TAGS = b"\0"
 TABLE = 16_384
 """Numbers below this are written by looking them up."""
+_SEVEN_BITS = 0x7F
+"""What a byte of a VARINT holds; its eighth bit says that more follow."""
 
 
 def uvarint(number: int) -> bytes:
     """Write an UNSIGNED_VARINT."""
     written = bytearray()
-    while number > 0x7F:  # noqa: PLR2004 - seven bits a byte
-        written.append(number & 0x7F | 0x80)
+    while number > _SEVEN_BITS:
+        written.append(number & _SEVEN_BITS | 0x80)
         number >>= 7
     written.append(number)
     return bytes(written)
@@ -78,8 +80,8 @@ class Reader:
         number = shift = 0
         while True:
             byte = self.take(1)[0]
-            number |= (byte & 0x7F) << shift
-            if byte <= 0x7F:  # noqa: PLR2004 - the last byte lacks the eighth bit
+            number |= (byte & _SEVEN_BITS) << shift
+            if byte <= _SEVEN_BITS:
                 return number
             shift += 7
 

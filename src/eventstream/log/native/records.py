@@ -37,6 +37,9 @@ class Identity(NamedTuple):
     epoch: int
 
 
+NO_IDENTITY = Identity(-1, -1)
+
+
 class Stored(NamedTuple):
     """One record as it was put into a batch.
 
