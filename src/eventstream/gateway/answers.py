@@ -60,7 +60,7 @@ def receipt_answer(topic: str, partition: int, offset: int) -> Answer:
     return Answer(
         200,
         JSON_FIELDS,
-        b'{"topic":"%b","partition":%d,"offset":%d}' % (topic.encode(), partition, offset),
+        f'{{"topic":"{topic}","partition":{partition},"offset":{offset}}}'.encode(),
     )
 
 

@@ -226,7 +226,6 @@ class Connection(asyncio.Protocol):
         lane = self._lane
         while (answer := exchanges[0].waiting_answer) is not None:
             keep_alive = exchanges.popleft().keep_alive and not (self._stopping and not exchanges)
-            self._server_state.total_requests += 1
             self._transport.write(lane.frame(answer, keep_alive))
             if not keep_alive:
                 self._close()

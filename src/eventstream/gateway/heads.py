@@ -8,7 +8,6 @@ comes with the head it had last (`Head.again`), which costs no hash.
 
 from __future__ import annotations
 
-import re
 from typing import Any, TypeVar, cast
 
 import httptools
@@ -24,7 +23,7 @@ _ONCE = frozenset({b"idempotency-key", b"traceparent"})
 _OF_EVENT = b"ce-"
 _REMEMBERED = 1024
 _KEY_FIELDS = (b"\r\nEvent-Key: ", b"\r\nevent-key: ")
-_beyond_plain = re.compile(rb"[^!-~]").search
+_PLAIN = bytes(range(ord("!"), ord("~") + 1))
 
 _Around = tuple[bytes, bytes]
 """A head's bytes before its key and after it."""
@@ -62,7 +61,7 @@ class Head(msgspec.Struct, frozen=True, gc=False):
         if not data.startswith(after, key_end):
             return None
         key = data[key_at:key_end]
-        if not key or _beyond_plain(key):
+        if not key or key.strip(_PLAIN):
             return None
         return self.with_key(key, key_end + len(after) - start)
 
@@ -155,7 +154,8 @@ def _cut_key(text: bytes) -> tuple[_Around, bytes] | None:
             start += len(field)
             end = text.index(b"\r\n", start)
             key = text[start:end]
-            return ((text[:start], text[end:]), key) if key and not _beyond_plain(key) else None
+            plain = key and not key.strip(_PLAIN)
+            return ((text[:start], text[end:]), key) if plain else None
     return None
 
 

@@ -68,37 +68,17 @@ def encode_record(
         key: The key, or `None`.
         headers: Record headers, in order.
     """
-    when = VARINTS[delta_ms] if 0 <= delta_ms < TABLE else varint(delta_ms)
-    place = VARINTS[number]
-    if key is None:
-        key_size, key = _NULL, b""
-    else:
-        key_size = varint(len(key))
-    if value is None:
-        value_size, value = _NULL, b""
-    else:
-        value_size = varint(len(value))
-    tail = _headers(headers) if headers else _NO_HEADERS
-    size = (
-        1
-        + len(when)
-        + len(place)
-        + len(key_size)
-        + len(key)
-        + len(value_size)
-        + len(value)
-        + len(tail)
+    record = b"".join(
+        (
+            b"\0",
+            varint(delta_ms),
+            VARINTS[number],
+            _NULL if key is None else varint(len(key)) + key,
+            _NULL if value is None else varint(len(value)) + value,
+            _headers(headers) if headers else _NO_HEADERS,
+        )
     )
-    return b"%b\0%b%b%b%b%b%b%b" % (
-        varint(size),
-        when,
-        place,
-        key_size,
-        key,
-        value_size,
-        value,
-        tail,
-    )
+    return varint(len(record)) + record
 
 
 def encode_records(
