@@ -9,6 +9,7 @@ line wins over the environment, the environment over the default.
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if typing.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ENV_PREFIX = "EVENTSTREAM_"
+_KAFKA_PORT = 9092
 
 Group = TypeVar("Group")
 
@@ -165,15 +167,44 @@ class KafkaSettings(_Checked):
         """Options for every Kafka client of ours.
 
         Raises:
-            InvalidSetting: An option is not of the form name=value, or the file cannot be read;
-                the sentence shows none of the text, which may be a part of a password.
+            InvalidSetting: A broker has no address; an option is not of the form name=value, or the
+                file cannot be read: then the sentence shows none of the text, which may be a part
+                of a password.
         """
         options = {"bootstrap.servers": self.bootstrap_servers}
         if self.kafka_options_file is not None:
             options |= _options_in(self.kafka_options_file)
         for number, pair in enumerate(self.kafka_option, 1):
             options |= _option(pair, f"--kafka-option number {number}")
+        broker_addresses(options["bootstrap.servers"])
         return options
+
+
+def broker_addresses(text: str) -> list[tuple[str, int]]:
+    """Read brokers' addresses: host:port, separated by commas; a port left out is 9092.
+
+    Raises:
+        InvalidSetting: There is none, or one is no address.
+    """
+    found = [_address(part.strip()) for part in text.split(",") if part.strip()]
+    if not found:
+        raise InvalidSetting(f"--bootstrap-servers names no broker; {_WRITE_ADDRESSES}.")
+    return found
+
+
+_WRITE_ADDRESSES = "write host:port, several separated by commas"
+_ADDRESS = re.compile(r"(?:\w+://)?(\[[0-9a-fA-F:.]+\]|[^:/\s]+)(?::(\d{1,5}))?")
+_MOST_PORT = 65_535
+
+
+def _address(text: str) -> tuple[str, int]:
+    found = _ADDRESS.fullmatch(text)
+    port = int(found[2] or _KAFKA_PORT) if found else 0
+    if found is None or not 0 < port <= _MOST_PORT:
+        raise InvalidSetting(
+            f"{text!r} of --bootstrap-servers is no broker's address; {_WRITE_ADDRESSES}."
+        )
+    return found[1].strip("[]"), port
 
 
 def _options_in(file: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ from eventstream.settings import (
     KafkaSettings,
     LogSettings,
     WorkerSettings,
+    broker_addresses,
     from_environment,
     options_of,
 )
@@ -98,3 +99,24 @@ def test_a_variable_means_the_same_type_wherever_it_is_declared():
         for option in options_of(group):
             assert types.setdefault(option.variable, option.type) == option.type
             assert option.help.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("localhost", [("localhost", 9092)]),
+        ("a:1, b.example:65535,", [("a", 1), ("b.example", 65535)]),
+        ("PLAINTEXT://a:1", [("a", 1)]),
+        ("[::1]:19092", [("::1", 19092)]),
+    ],
+)
+def test_broker_addresses_are_read_as_kafka_clients_read_them(text, addresses):
+    assert broker_addresses(text) == addresses
+
+
+@pytest.mark.parametrize(
+    "text", ["", " , ", "a:abc", "a:0", "a:70000", "a:", ":9092", "a b:1", "a:1:2", "a,b:x"]
+)
+def test_what_is_no_broker_address_is_said_in_one_sentence(text):
+    with pytest.raises(InvalidSetting, match="write host:port, several separated by commas"):
+        KafkaSettings(bootstrap_servers=text).client_options()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from eventstream.log.native import messages
 from eventstream.log.native.broker import Broker
 from eventstream.log.native.messages import METADATA, Node
+from eventstream.settings import broker_addresses
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT_S = 5.0
 PAUSE_S = 0.1
 OLD_S = 300.0
-DEFAULT_PORT = 9092
 
 
 class Cluster:
@@ -49,7 +49,7 @@ class Cluster:
         self._loop = loop
         self._on_broker = on_broker
         self._on_topics = on_topics
-        self._bootstrap = [_node(place) for place in bootstrap_servers.split(",") if place.strip()]
+        self._bootstrap = [Node(*each) for each in broker_addresses(bootstrap_servers)]
         self._nodes: dict[int, Node] = {}
         self._asking = False
         self._due_s: float | None = None
@@ -119,10 +119,3 @@ class Cluster:
         found = messages.read_metadata(answer)
         self._nodes.update(found.nodes)
         self._on_topics(found.topics)
-
-
-def _node(place: str) -> Node:
-    host, separator, port = place.strip().removeprefix("PLAINTEXT://").rpartition(":")
-    if not separator:
-        return Node(place.strip(), DEFAULT_PORT)
-    return Node(host.strip("[]"), int(port))

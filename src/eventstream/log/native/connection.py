@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
         self._asked.popleft()
         try:
             asked.on_answer(answer)
-        except EOFError:
-            log.warning("kafka: an answer ends too soon", api=asked.api)
+        except (EOFError, UnicodeDecodeError):
+            log.warning("kafka: an answer makes no sense", api=asked.api)
             asked.on_answer(None)
             self.abort()
