@@ -1,0 +1,1 @@
+"""Sinks: effects, and the position they came from, kept together."""

@@ -1,0 +1,175 @@
+"""Handlers in transactions that also say their event is done."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import structlog
+from psycopg.pq import TransactionStatus
+
+from eventstream.backoff import Backoff
+from eventstream.errors import Permanent
+from eventstream.observe.logs import where
+from eventstream.sinks.contract import SinkUnavailable
+from eventstream.sinks.postgres import faults, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from eventstream.events import Event
+    from eventstream.sinks.postgres.ledger import Ledger, Place
+    from eventstream.sinks.postgres.sessions import Sessions
+    from eventstream.sinks.postgres.transaction import Transaction
+
+log = structlog.get_logger(__name__)
+
+_BACKOFF = Backoff(first_s=0.02, cap_s=2.0)
+
+
+class Transactions:
+    """Runs the transactions of one process; owned by an event loop.
+
+    Args:
+        ledger: Keeps what is done.
+        sessions: The transactions' connections.
+        chance: Draws a number from 0 to 1.
+    """
+
+    def __init__(
+        self, ledger: Ledger, sessions: Sessions[Transaction], chance: Callable[[], float]
+    ) -> None:
+        self._ledger = ledger
+        self._sessions = sessions
+        self._chance = chance
+
+    async def run(
+        self, event: Event, place: Place, work: Callable[[Transaction], Awaitable[None]]
+    ) -> None:
+        """Do an event's work, and say that it is done, in one transaction.
+
+        What passes by itself is waited for, and the work done again: a server that is away or was
+        made a standby, a deadlock, a serialization failure. So is a COMMIT whose answer is lost,
+        after a look whether it was done.
+
+        Args:
+            event: The event.
+            place: Its partition, in the ledger.
+            work: Called with the transaction, once for each attempt.
+
+        Raises:
+            Fenced: Another owner has the partition; nothing was done.
+            Exception: What `work` raised; nothing was done.
+        """
+        attempt = 0
+        while True:
+            try:
+                if await self._attempt(event, place, work):
+                    return
+            except SinkUnavailable as error:
+                problem = str(error)
+            else:
+                problem = "its COMMIT was cut off and did not happen"
+            attempt += 1
+            delay_s = _BACKOFF.delay_s(attempt, self._chance())
+            log.warning(
+                "a transaction is run again",
+                **where(event),
+                attempt=attempt,
+                next_in_s=round(delay_s, 3),
+                problem=problem,
+            )
+            await asyncio.sleep(delay_s)
+
+    async def _attempt(
+        self, event: Event, place: Place, work: Callable[[Transaction], Awaitable[None]]
+    ) -> bool:
+        """Run the transaction once; return whether it was committed."""
+        transaction = await self._sessions.take()
+        try:
+            await self._work(transaction, work)
+            return await self._commit(transaction, place, event.offset)
+        finally:
+            if transaction.pgconn.transaction_status in _OPEN:
+                await _roll_back(transaction)
+            await self._sessions.give_back(transaction)
+
+    async def _work(
+        self, transaction: Transaction, work: Callable[[Transaction], Awaitable[None]]
+    ) -> None:
+        try:
+            await transaction.execute(b"BEGIN")
+        except psycopg.Error as error:
+            raise faults.translate(error) from None
+        try:
+            await work(transaction)
+        except psycopg.Error as error:
+            is_ours = transaction.pgconn.transaction_status != TransactionStatus.INTRANS
+            if is_ours and faults.is_passing(error):
+                raise faults.translate(error) from error
+            raise
+        status = transaction.pgconn.transaction_status
+        if status == TransactionStatus.INERROR:
+            raise Permanent(
+                "A statement of the handler failed, and the handler went on: its transaction cannot"
+                " be committed. Let the exception out, or make a savepoint with tx.transaction()."
+            )
+        if status == TransactionStatus.IDLE:
+            raise Permanent(
+                "The handler ended its transaction by a statement of its own: what it did is not"
+                " tied to its event. Leave COMMIT and ROLLBACK out."
+            )
+        if status != TransactionStatus.INTRANS:
+            raise SinkUnavailable("The connection was lost in the middle of the transaction.")
+
+    async def _commit(self, transaction: Transaction, place: Place, offset: int) -> bool:
+        """End the transaction; whoever cancels meanwhile waits, since it may have happened."""
+        session = transaction.info.backend_pid
+        ending = asyncio.ensure_future(
+            transaction.execute(statements.finish(*place, offset), prepare=False)
+        )
+        try:
+            await _undisturbed(ending)
+        except psycopg.Error as error:
+            if error.sqlstate == statements.DONE_BEFORE or _is_done_key(error):
+                return True
+            if error.sqlstate is not None and not transaction.closed:
+                raise faults.translate(error) from None
+            return await self._look_up(place, offset, session)
+        return True
+
+    async def _look_up(self, place: Place, offset: int, session: int) -> bool:
+        """Find out whether a transaction was committed; it takes as long as the server is away."""
+        attempt = 0
+        while True:
+            try:
+                return await self._ledger.is_done(place, offset, session)
+            except SinkUnavailable:
+                attempt += 1
+                await asyncio.sleep(_BACKOFF.delay_s(attempt, self._chance()))
+
+
+_OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+
+
+async def _roll_back(transaction: Transaction) -> None:
+    try:
+        await transaction.execute(b"ROLLBACK")
+    except psycopg.Error:
+        await transaction.close()
+
+
+async def _undisturbed(task: asyncio.Future[Any]) -> None:
+    """Wait for a task to its end, through every cancel; then the last one counts for nothing."""
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+    task.result()
+
+
+def _is_done_key(error: psycopg.Error) -> bool:
+    return error.diag.constraint_name == statements.DONE_KEY

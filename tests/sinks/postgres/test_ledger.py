@@ -1,0 +1,294 @@
+"""The ledger against a real PostgreSQL: one owner a partition, and nothing done twice."""
+
+import asyncio
+import contextlib
+import random
+
+import psycopg
+import pytest
+
+from eventstream.errors import InvalidSetting, Permanent
+from eventstream.events import Event
+from eventstream.sinks.contract import Fenced, SinkRefused
+from eventstream.sinks.postgres import Postgres
+from eventstream.sinks.postgres.ledger import LOCK_TIMEOUT_S
+
+pytestmark = pytest.mark.anyio
+
+TOPIC = "orders"
+
+
+@pytest.fixture
+def database(postgres_database):
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE effects (id bigint, attempt int)")
+    return postgres_database
+
+
+def rows(dsn, statement):
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def event(offset):
+    return Event(TOPIC, b"{}", partition=0, offset=offset)
+
+
+def ledger_of(dsn, on_void=lambda: None):
+    return Postgres(dsn).connect("group", on_void, random.random)
+
+
+async def opened(dsn):
+    ledger = ledger_of(dsn)
+    await ledger.open()
+    return ledger
+
+
+def effect(offset):
+    async def work(tx):
+        await tx.execute("INSERT INTO effects VALUES (%s, 1)", [offset])
+
+    return work
+
+
+async def done(ledger, *offsets):
+    for offset in offsets:
+        await ledger.run(event(offset), effect(offset))
+
+
+async def test_an_owner_goes_on_where_the_one_before_was(database):
+    first = await opened(database)
+    assert await first.take_over(TOPIC, 0, 5) == (5, [])
+    await done(first, 5, 6, 9)
+    await first.advance(TOPIC, 0, 7)
+    await first.close()
+
+    second = await opened(database)
+    assert await second.take_over(TOPIC, 0, 100) == (7, [9])
+    assert await second.take_over(TOPIC, 1, 100) == (100, [])
+    await second.close()
+    assert rows(database, "SELECT id FROM effects ORDER BY id") == [(5,), (6,), (9,)]
+
+
+async def test_an_old_owner_writes_nothing_more(database):
+    old, new = await opened(database), await opened(database)
+    await old.take_over(TOPIC, 0, 0)
+    await new.take_over(TOPIC, 0, 0)
+    with pytest.raises(Fenced):
+        await done(old, 0)
+    with pytest.raises(Fenced):
+        await old.advance(TOPIC, 0, 1)
+    await done(new, 0)
+    await old.close()
+    await new.close()
+    assert rows(database, "SELECT id FROM effects") == [(0,)]
+
+
+async def test_a_stricter_isolation_lets_no_old_owner_in_either(database):
+    old, new = await opened(database), await opened(database)
+    await old.take_over(TOPIC, 0, 0)
+
+    async def work(tx):
+        await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        await tx.execute("INSERT INTO effects VALUES (0, 1)")
+        if not taken:
+            taken.append(await new.take_over(TOPIC, 0, 0))
+
+    taken = []
+    with pytest.raises(Fenced):
+        await old.run(event(0), work)
+    await old.close()
+    await new.close()
+    assert rows(database, "SELECT id FROM effects") == []
+
+
+async def test_an_event_is_done_once_however_often_it_is_run(database):
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0)
+    await done(ledger, 0, 0)
+    await ledger.advance(TOPIC, 0, 1)
+    await done(ledger, 0)
+    await ledger.close()
+    assert rows(database, "SELECT id FROM effects") == [(0,)]
+
+
+async def test_many_events_of_a_partition_run_at_once(database):
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0)
+    running = asyncio.Barrier(64)
+
+    def work_of(offset):
+        async def work(tx):
+            await tx.execute("INSERT INTO effects VALUES (%s, 1)", [offset])
+            await running.wait()
+
+        return work
+
+    await asyncio.gather(*(ledger.run(event(each), work_of(each)) for each in range(64)))
+    await ledger.advance(TOPIC, 0, 64)
+    await ledger.close()
+    assert rows(database, "SELECT count(*) FROM effects") == [(64,)]
+    assert rows(database, "SELECT count(*) FROM eventstream_ledger_done") == [(0,)]
+
+
+async def test_what_a_handler_raises_undoes_all(database):
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0)
+
+    async def work(tx):
+        await tx.execute("INSERT INTO effects VALUES (0, 1)")
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await ledger.run(event(0), work)
+    assert rows(database, "SELECT id FROM effects") == []
+    await done(ledger, 0)
+    await ledger.close()
+
+
+async def fails(tx):
+    with contextlib.suppress(psycopg.Error):
+        await tx.execute("SELECT 1/0")
+
+
+async def commits(tx):
+    await tx.commit()
+
+
+async def rolls_back(tx):
+    await tx.rollback()
+
+
+async def commits_by_statement(tx):
+    await tx.execute("COMMIT")
+
+
+@pytest.mark.parametrize(
+    ("work", "says"),
+    [
+        (fails, "the handler went on"),
+        (commits, "must not commit"),
+        (rolls_back, "must not roll back"),
+        (commits_by_statement, "by a statement of its own"),
+    ],
+)
+async def test_a_handler_does_not_end_its_transaction(database, work, says):
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0)
+    with pytest.raises(Permanent, match=says):
+        await ledger.run(event(0), work)
+    await done(ledger, 0)
+    await ledger.close()
+
+
+async def test_a_savepoint_is_undone_alone(database):
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0)
+
+    async def work(tx):
+        await tx.execute("INSERT INTO effects VALUES (0, 1)")
+        with contextlib.suppress(psycopg.errors.DivisionByZero):
+            async with tx.transaction():
+                await tx.execute("INSERT INTO effects VALUES (1, 1)")
+                await tx.execute("SELECT 1/0")
+
+    await ledger.run(event(0), work)
+    await ledger.close()
+    assert rows(database, "SELECT id FROM effects") == [(0,)]
+
+
+async def test_a_deadlock_is_run_again(database):
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("INSERT INTO effects VALUES (100, 0), (101, 0)")
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0)
+    both = asyncio.Barrier(2)
+    attempts = []
+
+    def crossing(first, second):
+        async def work(tx):
+            attempts.append(first)
+            await tx.execute("SET LOCAL deadlock_timeout = '10ms'")
+            await tx.execute("UPDATE effects SET attempt = attempt + 1 WHERE id = %s", [first])
+            if len(attempts) <= 2:
+                await both.wait()
+            await tx.execute("UPDATE effects SET attempt = attempt + 1 WHERE id = %s", [second])
+
+        return work
+
+    await asyncio.gather(
+        ledger.run(event(0), crossing(100, 101)), ledger.run(event(1), crossing(101, 100))
+    )
+    await ledger.close()
+    assert len(attempts) > 2
+    assert rows(database, "SELECT attempt FROM effects") == [(2,), (2,)]
+
+
+async def test_a_stopped_owner_in_a_transaction_is_not_waited_for_long(database):
+    old, new = await opened(database), await opened(database)
+    await old.take_over(TOPIC, 0, 0)
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def work(tx):
+        await tx.execute("INSERT INTO effects VALUES (0, 1)")
+        entered.set()
+        await leave.wait()
+
+    stopped = asyncio.create_task(old.run(event(0), work))
+    await entered.wait()
+    async with asyncio.timeout(LOCK_TIMEOUT_S + 2):
+        assert await new.take_over(TOPIC, 0, 0) == (0, [])
+        await done(new, 0)
+    leave.set()
+    with pytest.raises(Fenced):
+        await stopped
+    await old.close()
+    await new.close()
+    assert rows(database, "SELECT id FROM effects") == [(0,)]
+
+
+async def test_a_cancel_in_the_middle_of_commit_waits_for_its_outcome(database):
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0)
+    with psycopg.connect(database) as other:
+        other.execute("SELECT pg_advisory_xact_lock(1702259300, 1)")
+        running = asyncio.create_task(ledger.run(event(0), effect(0)))
+        await waits_for_a_lock(database)
+        running.cancel()
+        other.rollback()
+        await asyncio.wait([running])
+    await ledger.close()
+    assert not running.cancelled()
+    assert rows(database, "SELECT id FROM effects") == [(0,)]
+
+
+async def waits_for_a_lock(dsn):
+    statement = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+    while rows(dsn, statement) == [(0,)]:  # noqa: ASYNC110 - the server says so
+        await asyncio.sleep(0.005)
+
+
+async def test_an_older_version_of_the_tables_is_refused(database):
+    await (await opened(database)).close()
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("COMMENT ON TABLE eventstream_ledger_partition IS 'version 0'")
+    ledger = ledger_of(database)
+    with pytest.raises(SinkRefused, match="another version"):
+        await ledger.open()
+    await ledger.close()
+
+
+async def test_two_processes_make_the_tables_at_once(database):
+    ledgers = [ledger_of(database) for _ in range(4)]
+    await asyncio.gather(*(ledger.open() for ledger in ledgers))
+    await asyncio.gather(*(ledger.close() for ledger in ledgers))
+
+
+def test_a_dsn_is_needed_and_never_shown(monkeypatch):
+    monkeypatch.delenv("EVENTSTREAM_POSTGRES_DSN", raising=False)
+    with pytest.raises(InvalidSetting, match="has no DSN"):
+        ledger_of(None)
+    with pytest.raises(InvalidSetting) as raised:
+        ledger_of("postgresql://user:hush@[")
+    assert "hush" not in str(raised.value)
+    assert "hush" not in repr(Postgres("postgresql://user:hush@host"))
