@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from eventstream.events import Event
     from eventstream.sinks.postgres.table.rows import Column
 
-_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + pack("!ii", 0, 0)
-_TRAILER = b"\xff\xff"
+COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + pack("!ii", 0, 0)
+"""What COPY reads before the rows."""
+COPY_END = b"\xff\xff"
+"""What COPY reads after the rows."""
 
 
 class Part(NamedTuple):
@@ -40,8 +42,7 @@ class Part(NamedTuple):
         Source: PostgreSQL, "COPY", section "Binary Format".
         """
         head = repeat(pack("!h", len(self.columns)))
-        rows = chain.from_iterable(zip(head, *self.columns, strict=False))
-        return b"".join([_SIGNATURE, *rows, _TRAILER])
+        return b"".join(chain.from_iterable(zip(head, *self.columns, strict=False)))
 
     def array(self, at: int, element: int) -> bytes:
         """Write a column as an array.

@@ -78,8 +78,8 @@ def _floats_8(values: Sequence[float]) -> list[bytes]:
     return [_pack_float_8(8, value) for value in values]
 
 
-def _numerics(values: Sequence[msgspec.Raw]) -> list[bytes]:
-    return [numeric.field(bytes(value)) for value in values]
+def _numerics(values: Sequence[bytes]) -> list[bytes]:
+    return [numeric.field(value) for value in values]
 
 
 def _binaries(values: Sequence[bytes]) -> list[bytes]:
@@ -127,22 +127,20 @@ def _microseconds(value: datetime | float) -> int:
     return passed
 
 
-def _jsons(values: Sequence[msgspec.Raw | bytes]) -> list[bytes]:
-    texts = list(map(bytes, values))
-    blob = b"\n".join(texts)
+def _jsons(values: Sequence[bytes]) -> list[bytes]:
+    blob = b"\n".join(values)
     if not blob.isascii():
         blob.decode()
-    return _binaries(texts)
+    return _binaries(values)
 
 
-def _jsonbs(values: Sequence[msgspec.Raw | bytes]) -> list[bytes]:
-    texts = list(map(bytes, values))
-    blob = b"\n".join(texts)
+def _jsonbs(values: Sequence[bytes]) -> list[bytes]:
+    blob = b"\n".join(values)
     if not blob.isascii():
         blob.decode()
-    if rb"\u0000" in blob and any(map(_ESCAPED_NUL, texts)):
+    if rb"\u0000" in blob and any(map(_ESCAPED_NUL, values)):
         raise ValueError
-    return [(len(text) + 1).to_bytes(4, "big") + b"\1" + text for text in texts]
+    return [(len(text) + 1).to_bytes(4, "big") + b"\1" + text for text in values]
 
 
 def _decoding(codec: Codec, decode: Callable[[bytes], Any]) -> Codec:

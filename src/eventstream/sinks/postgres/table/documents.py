@@ -31,7 +31,7 @@ class Wanted(NamedTuple):
 
     Attributes:
         pointer: Where it stands.
-        decoded: What it is decoded as.
+        decoded: What it is decoded as; `msgspec.Raw` leaves it text, in bytes.
     """
 
     pointer: pointer.Pointer
@@ -62,7 +62,7 @@ class Documents:
 
     def __init__(self, wanted: Sequence[Wanted]) -> None:
         self._pointers = [each.pointer for each in wanted]
-        self._decoders: list[Get] = [msgspec.json.Decoder(each.decoded).decode for each in wanted]
+        self._decoders = [_decoder(each.decoded) for each in wanted]
         root = _Object()
         self._getters = [_getter(root.add(each.pointer, each.decoded)) for each in wanted]
         made = root.type()
@@ -85,7 +85,8 @@ class Documents:
                 found.columns.append([None] * len(texts))
                 self._look(found, at, texts, sorted(set(range(len(texts))).difference(odd)))
             else:
-                found.columns.append(list(map(get, documents)))
+                values = list(map(get, documents))
+                found.columns.append(_texts(values) if self._decoders[at] is bytes else values)
         for index in odd:
             reason = why_not_json(texts[index])
             if reason is not None:
@@ -136,7 +137,9 @@ class _Object:
         for token, inner in self._members.items():
             kind = inner.type() if isinstance(inner, _Object) else inner
             field: Any = msgspec.field(default=None, name=token)
-            fields.append((self._field(token), kind | None, field))
+            # Whatever it says, `Raw | None` takes null only.
+            kind = kind if kind is msgspec.Raw else kind | None
+            fields.append((self._field(token), kind, field))
         return msgspec.defstruct("Document", fields, gc=False)
 
     def _field(self, token: str) -> str:
@@ -145,6 +148,17 @@ class _Object:
 
 def _is_no_name(token: str) -> bool:
     return bool(_MAY_BE_INDEX(token) or _BREAKS_NAMES(token))
+
+
+def _decoder(decoded: Any) -> Get:
+    return bytes if decoded is msgspec.Raw else msgspec.json.Decoder(decoded).decode
+
+
+def _texts(values: Sequence[msgspec.Raw | None]) -> list[bytes | None]:
+    texts = [None if value is None else bytes(value) for value in values]
+    if b"null" in texts:
+        return [None if text == b"null" else text for text in texts]
+    return texts
 
 
 def _getter(path: list[str] | None) -> Get | None:

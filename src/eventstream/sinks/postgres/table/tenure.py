@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from eventstream.events import Event
     from eventstream.sinks.postgres.ledger import Ledger, Taken
     from eventstream.sinks.postgres.sessions import Sessions
-    from eventstream.sinks.postgres.table.batches import Batch
     from eventstream.sinks.postgres.table.writing import Way, Writer
 
     Connection = psycopg.AsyncConnection[Any]
@@ -70,11 +69,10 @@ class TableTenure:
             return None
         if events and events[0].offset < self.next_offset:
             events = [event for event in events if event.offset >= self.next_offset]
-        batch = self._writer.batches.of(events)
         said = ""
         for way in self._writer.ways:
             try:
-                return await self._attempt(way, batch, next_offset)
+                return await self._attempt(way, events, next_offset)
             except psycopg.Error as error:
                 said = faults.sentence(error)
                 if self._doubt is not None:
@@ -83,13 +81,13 @@ class TableTenure:
                     raise faults.translate(error) from None
         raise SinkRefused(f"PostgreSQL refuses the events, though none of them alone: {said}.")
 
-    async def _attempt(self, way: Way, batch: Batch, next_offset: int) -> None:
+    async def _attempt(self, way: Way, events: Sequence[Event], next_offset: int) -> None:
         """Run the transaction once; in doubt it is as long as the server has not said its end."""
         connection = await self._sessions.take()
         self._doubt = _Doubt(connection.info.backend_pid, next_offset)
         try:
             await self._begin(connection, next_offset)
-            await way(connection, batch)
+            await way(connection, events)
             # Whoever cancels meanwhile waits, since it may have happened.
             await undisturbed(asyncio.ensure_future(connection.execute(statements.COMMIT)))
             self.next_offset = next_offset

@@ -12,20 +12,22 @@ from psycopg.pq import Format
 from eventstream.sinks.contract import Poisoned, SinkRefused
 from eventstream.sinks.postgres import faults
 from eventstream.sinks.postgres.table import catalogue, mapping, statements
-from eventstream.sinks.postgres.table.batches import Batch, Batches, Part
+from eventstream.sinks.postgres.table.batches import COPY_END, COPY_HEAD, Batches, Part
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from eventstream.events import Event
     from eventstream.sinks.postgres.table.catalogue import Shape
     from eventstream.sinks.postgres.table.mapping import Mode
     from eventstream.sinks.postgres.table.rows import Column
 
     Connection = psycopg.AsyncConnection[Any]
     Put = Callable[[Connection, Part], Awaitable[None]]
-    Way = Callable[[Connection, Batch], Awaitable[None]]
+    Way = Callable[[Connection, Sequence[Event]], Awaitable[None]]
 
-_CHUNK = 131_072
+_SLICE = 500
+"""So many rows are made while the server takes in those before."""
 
 
 class Writer:
@@ -38,9 +40,8 @@ class Writer:
         mode: What is done with the rows.
 
     Attributes:
-        batches: Makes what is written.
-        ways: How a batch is written; each, in a transaction of its own, where the one before failed
-            for something in the batch. The last one finds out for what.
+        ways: How events are written; each, in a transaction of its own, where the one before failed
+            for something in them. The last one finds out for what. All raise `Poisoned`.
     """
 
     def __init__(self, name: str, shape: Shape, columns: Sequence[Column], mode: Mode) -> None:
@@ -59,15 +60,15 @@ class Writer:
         key_columns = [by_name[each] for each in key]
         self._delete_statement = statements.delete(table, key_columns)
         self._key_types = _types(key_columns)
-        self.batches = Batches(columns, key, self._why_no_tombstones(columns))
+        self._batches = Batches(columns, key, self._why_no_tombstones(columns))
         self.ways = self._ways()
 
     def _ways(self) -> Sequence[Way]:
         if self._mode == "append":
-            return [self._quickly(self._copy), self._carefully(self._copy)]
-        careful = [self._quickly(self._insert), self._carefully(self._insert)]
+            return [self._stream, self._carefully(self._copy)]
+        ways = [self._at_once, self._carefully(self._insert)]
         # What is there already fails a COPY, and only a COPY.
-        return [self._quickly(self._copy), *careful] if self._mode == "insert" else careful
+        return [self._stream, *ways] if self._mode == "insert" else ways
 
     def _why_no_tombstones(self, columns: Sequence[Column]) -> str | None:
         if self._mode != "upsert":
@@ -79,17 +80,31 @@ class Writer:
             " deletes is not known."
         )
 
-    def _quickly(self, put: Put) -> Way:
-        async def write(connection: Connection, batch: Batch) -> None:
-            if batch.rows.offsets:
-                await put(connection, batch.rows)
-            if batch.gone.offsets:
-                await self._delete(connection, batch.gone)
+    async def _stream(self, connection: Connection, events: Sequence[Event]) -> None:
+        """Copy rows as they are made."""
+        if not events:
+            return
+        try:
+            async with connection.cursor().copy(self._copy_statement) as copy:
+                await copy.write(COPY_HEAD)
+                for start in range(0, len(events), _SLICE):
+                    rows = self._batches.of(events[start : start + _SLICE]).rows
+                    await copy.write(rows.copied())
+                await copy.write(COPY_END)
+        except Poisoned:
+            self._batches.of(events)  # which says it of all of them
+            raise
 
-        return write
+    async def _at_once(self, connection: Connection, events: Sequence[Event]) -> None:
+        rows, gone = self._batches.of(events)
+        if rows.offsets:
+            await self._insert(connection, rows)
+        if gone.offsets:
+            await self._delete(connection, gone)
 
     def _carefully(self, put: Put) -> Way:
-        async def write(connection: Connection, batch: Batch) -> None:
+        async def write(connection: Connection, events: Sequence[Event]) -> None:
+            batch = self._batches.of(events)
             await connection.execute(statements.CHECK_AT_ONCE)
             reasons: dict[int, str] = {}
             await _narrow(connection, put, batch.rows, reasons)
@@ -103,10 +118,8 @@ class Writer:
         return write
 
     async def _copy(self, connection: Connection, part: Part) -> None:
-        rows = part.copied()
         async with connection.cursor().copy(self._copy_statement) as copy:
-            for start in range(0, len(rows), _CHUNK):
-                await copy.write(rows[start : start + _CHUNK])
+            await copy.write(COPY_HEAD + part.copied() + COPY_END)
 
     async def _insert(self, connection: Connection, part: Part) -> None:
         await _bind(connection, self._insert_statement, part, self._types)
