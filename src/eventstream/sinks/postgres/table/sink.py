@@ -74,6 +74,7 @@ class TableSink:
         self._table = table
         self._on_void = on_void
         self._opened: _Opened | None = None
+        self._tenures: dict[int, TableTenure] = {}
 
     async def open(self, group: str, topic: str) -> None:
         """Connect, and check the mapping against the table."""
@@ -95,10 +96,14 @@ class TableSink:
         if opened is None:
             raise SinkRefused("The sink is not open.")
         taken = await opened.ledger.take_over(opened.topic, partition, start)
-        return TableTenure(taken, opened.ledger, opened.sessions, opened.writer)
+        tenure = TableTenure(taken, opened.ledger, opened.sessions, opened.writer)
+        self._tenures[partition] = tenure
+        return tenure
 
     async def close(self) -> None:
-        """Let go of the server; a write that runs ends as it does, and its connection with it."""
+        """Let go of the server; what runs is waited for."""
+        for tenure in self._tenures.values():
+            await tenure.rest()
         if self._opened is not None:
             await self._opened.sessions.close()
             await self._opened.ledger.close()

@@ -39,7 +39,7 @@ class _Doubt(NamedTuple):
 
 
 class TableTenure:
-    """See `contract.Tenure`; one write at a time.
+    """See `contract.Tenure`; writes go one after the other.
 
     Args:
         taken: The partition that was taken over.
@@ -61,9 +61,19 @@ class TableTenure:
         self._sessions = sessions
         self._writer = writer
         self._doubt: _Doubt | None = None
+        self._writing = asyncio.Lock()
 
     async def write(self, events: Sequence[Event], next_offset: int) -> None:
         """Write events' rows and the position in one transaction."""
+        async with self._writing:
+            await self._write(events, next_offset)
+
+    async def rest(self) -> None:
+        """Wait until nothing is being written."""
+        async with self._writing:
+            pass
+
+    async def _write(self, events: Sequence[Event], next_offset: int) -> None:
         await self._settle()
         if next_offset <= self.next_offset:
             return None
