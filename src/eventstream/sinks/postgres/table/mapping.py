@@ -72,6 +72,11 @@ def match(shape: Shape, mapping: Mapping[str, Source], mode: Mode) -> list[Colum
     if mode == "upsert":
         _check_key(shape, {column.name: column for column in columns}, known)
     _check_privileges(shape, [known[name] for name in mapping], mode)
+    if mode == "upsert" and not shape.may_delete and takes_tombstones(shape, columns):
+        _refuse(
+            f"The database user may not delete rows of table {table}, as tombstones do: grant it"
+            " DELETE on the table."
+        )
     return columns
 
 
