@@ -137,12 +137,16 @@ class Ledger(Protocol):
             SinkRefused: It refuses.
         """
 
-    async def run(self, event: Event, work: Callable[[Any], Awaitable[None]]) -> None:
+    async def run(
+        self, event: Event, work: Callable[[Any], Awaitable[None]], *, again: bool = False
+    ) -> None:
         """Do an event's work, and note that it is done, in one transaction.
 
         Args:
             event: The event.
             work: Called with the transaction; again where that failed for a reason that passes.
+            again: Whether the event was given up before, and its position passed; it is noted
+                apart that it is done after all.
 
         Raises:
             Fenced: Another owner has the partition; nothing was done.

@@ -11,6 +11,7 @@ from eventstream.worker.subscription import Batch, Subscription
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from eventstream.sinks.contract import LedgerSettings
     from eventstream.worker.lanes import Order
     from eventstream.worker.subscription import Handler, OnFailure
 
@@ -62,6 +63,7 @@ class App:
         on_failure: OnFailure = "deadletter",
         cpu_bound: bool = False,
         adaptive: bool = False,
+        ledger: LedgerSettings | None = None,
     ) -> Callable[[AnyHandler], AnyHandler]:
         """Declare the decorated function as the handler of a topic's events.
 
@@ -88,6 +90,10 @@ class App:
             adaptive: Let fewer handlers run at once where more would only make each take longer:
                 from 8 on the number is raised and lowered, up to `concurrency`, by how long calls
                 take.
+            ledger: A database, `Postgres()` say, in whose transactions the handler runs: it takes
+                the transaction as a parameter (`tx: AsyncConnection`), and what it does there
+                commits together with the note that its event is done. So each event has its
+                effects once, and the position comes from there, not from Kafka's commit.
 
         Raises:
             InvalidSetting: The topic has a handler already, an argument is out of bounds, or the
@@ -104,6 +110,7 @@ class App:
                 on_failure,
                 cpu_bound,
                 adaptive=adaptive,
+                ledger=ledger,
             )
         )
 

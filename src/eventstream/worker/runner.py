@@ -22,9 +22,11 @@ from eventstream.worker.deadletters import DeadLetters
 from eventstream.worker.handling import Handling
 from eventstream.worker.machine import THIS_MACHINE
 from eventstream.worker.parking import topic_of
+from eventstream.worker.tenures import Tenures
+from eventstream.worker.transactional import Transactional
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from eventstream.events import Event
     from eventstream.log.listener import Partition, Positions
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from eventstream.worker.machine import Machine
     from eventstream.worker.progress import Commit, Progress
     from eventstream.worker.reach import Reach, Reading
+    from eventstream.worker.results import Sender
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +48,8 @@ COMMIT_REST = 50
 finished beyond the position, that takes milliseconds."""
 COMMIT_RETRY_S = 1.0
 """How soon a commit that failed is tried again."""
+LEDGER_TIMEOUT_S = 2.0
+"""How long partitions that are given up wait for their ledger to be told what is done."""
 LEAVE_TIMEOUT_S = 10.0
 """How long a stop waits, after its handlers, for the last commit and for the group."""
 
@@ -72,6 +77,7 @@ class Worker:
         self._machine = machine
         self._bound = Bound(settings.max_in_flight, settings.max_in_flight_bytes)
         self._handlings: dict[str, Handling] = {}
+        self._tenures: Tenures
         self._consumer: Reading
         self._loop: asyncio.AbstractEventLoop
         self._stop_asked = asyncio.Event()
@@ -90,7 +96,17 @@ class Worker:
         """
         self._loop = asyncio.get_running_loop()
         topics = [subscription.topic for subscription in self._app.subscriptions]
-        self._consumer = self._reach.reading(topics, self, self._bound)
+        placed = [each.topic for each in self._app.subscriptions if each.ledger is not None]
+        self._consumer = self._reach.reading(topics, self, self._bound, placed)
+        self._tenures = Tenures(
+            self._app.subscriptions,
+            self._settings.group,
+            self._machine,
+            place=self._consumer.place,
+            over=self._forget,
+            gave_in=self._gave_in,
+        )
+        await self._tenures.open()
         outbox = self._reach.sending()
         letters = DeadLetters(
             self._settings.group, outbox, self._reach.make_companion, self._machine
@@ -106,6 +122,7 @@ class Worker:
                 self._machine,
                 turn_ended=self._turn_ended,
                 gave_in=self._gave_in,
+                transactional=self._transactional(subscription.topic, outbox),
             )
         follower.start()
         self._consumer.start()
@@ -118,6 +135,7 @@ class Worker:
             committing.cancel()
             closing = [self._loop.create_task(each.close()) for each in self._handlings.values()]
             await asyncio.gather(*closing)
+            await self._tenures.close()
             await outbox.close()
             await follower.stop()
         with contextlib.suppress(asyncio.CancelledError):
@@ -146,11 +164,20 @@ class Worker:
 
     def assigned(self, committed: Positions) -> None:
         """Begin with partitions that are this process's now."""
-        for (topic, partition), position in committed.items():
-            self._handlings[topic].assign(partition, position)
+        for where, position in committed.items():
+            topic, partition = where
+            if topic not in self._tenures.ledgers:
+                self._handlings[topic].assign(partition, position)
+            elif (begun := self._tenures.begin(where, position.offset)) is not None:
+                finished = [range(offset, offset + 1) for offset in begun.done]
+                self._handlings[topic].assign(partition, position, finished)
         if not self.ready.is_set():
             self.ready.set()
             log.info("worker ready", group=self._settings.group, topics=list(self._handlings))
+
+    def entrusted(self, starts: Positions) -> None:
+        """Take over partitions whose position a ledger keeps."""
+        self._tenures.entrusted(starts)
 
     def received(self, runs: Sequence[Run]) -> None:
         """Line up events; those of partitions that have left meanwhile are let go."""
@@ -162,6 +189,8 @@ class Worker:
                 continue
             if progress.is_behind(run.events[0].offset):
                 self._begin_again(run)
+                if self._failure is not None:
+                    continue
             self._bound.release(*handling.receive(run))
         if self._commit_timer is None:
             self._commit_later(self._settings.commit_interval_s)
@@ -170,11 +199,18 @@ class Worker:
         """Finish what runs of these partitions, up to the drain timeout, and forget the rest."""
         await self._finish(partitions)
         commits = self._commits(partitions)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEDGER_TIMEOUT_S):
+                await self._tenures.advance(_offsets(commits))
         self.lost(partitions)
         return {where: commit.position for where, commit in commits.items()}
 
     def lost(self, partitions: Sequence[Partition]) -> None:
         """Forget partitions; what still runs of them is cancelled and counts for nothing."""
+        self._tenures.left(partitions)
+        self._forget(partitions)
+
+    def _forget(self, partitions: Sequence[Partition]) -> None:
         for topic, partition in partitions:
             self._bound.release(*self._handlings[topic].forget(partition))
 
@@ -196,6 +232,10 @@ class Worker:
 
     # Own business.
 
+    def _transactional(self, topic: str, sender: Sender) -> Transactional | None:
+        ledger = self._tenures.ledgers.get(topic)
+        return None if ledger is None else Transactional(ledger, sender, self._tenures.fenced)
+
     def _gave_in(self, error: BaseException) -> None:
         if isinstance(error, EventstreamError):
             self.failed(error)
@@ -209,6 +249,15 @@ class Worker:
 
     def _begin_again(self, run: Run) -> None:
         """Forget a partition whose log went back: truncated, or its topic made anew."""
+        if run.topic in self._tenures.ledgers:
+            self.failed(
+                Permanent(
+                    f"{run.topic}/{run.partition} has offset {run.events[0].offset}, and its ledger"
+                    " says that more was done: was the topic made anew? Give the handlers another"
+                    " group, or delete the topic's rows from eventstream_ledger_partition."
+                )
+            )
+            return
         log.warning(
             "the log went back; its events come again",
             topic=run.topic,
@@ -267,7 +316,10 @@ class Worker:
         self._hold_the_crowded()
         if not commits:
             return True
-        positions = {where: commit.position for where, commit in commits.items()}
+        untold = await self._tenures.advance(_offsets(commits))
+        positions = {
+            where: commit.position for where, commit in commits.items() if where not in untold
+        }
         try:
             taken = await self._consumer.commit(positions)
         except EventstreamError as error:
@@ -319,3 +371,7 @@ class Worker:
             if commit is not None:
                 found[where] = commit
         return found
+
+
+def _offsets(commits: Mapping[Partition, Commit]) -> dict[Partition, int]:
+    return {where: commit.position.offset for where, commit in commits.items()}

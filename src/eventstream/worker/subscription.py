@@ -14,6 +14,10 @@ from eventstream.worker.retry import Retry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from eventstream.events import Event
+    from eventstream.sinks.contract import LedgerSettings
+    from eventstream.worker.arguments import Given
+
     Handler = Callable[..., Any]
 
 OnFailure = Literal["deadletter", "park", "stop"]
@@ -49,6 +53,7 @@ class Subscription:
         cpu_bound: Whether it computes, and runs in processes of its own.
         batch: How its events are collected; `None` for a handler of single events.
         adaptive: Whether `concurrency` is the most, and less is allowed where more is of no use.
+        ledger: Which database keeps what is done, together with the handler's own statements.
 
     Raises:
         InvalidSetting: The parts do not go together, or the function cannot be called with what
@@ -65,6 +70,7 @@ class Subscription:
     cpu_bound: bool = False
     batch: Batch | None = None
     adaptive: bool = False
+    ledger: LedgerSettings | None = None
 
     def __post_init__(self) -> None:
         if self.batch is not None and self.adaptive:
@@ -72,7 +78,8 @@ class Subscription:
         if self.batch is not None:
             self._check_batch(self.batch)
         else:
-            arguments_of(self.handler)
+            arguments_of(self.handler, given=self.given(lambda _: None))
+        self._check_ledger()
         if self.concurrency < 1:
             self._refuse(f"concurrency is {self.concurrency}, but the least it can be is 1")
         for name, choices in (("order", get_args(Order)), ("on_failure", get_args(OnFailure))):
@@ -94,6 +101,18 @@ class Subscription:
                 "a plain function runs in a thread, which cannot be cancelled; make the handler"
                 " async, or leave timeout_s out"
             )
+
+    def _check_ledger(self) -> None:
+        if self.ledger is not None and (self.batch is not None or not is_async(self.handler)):
+            self._refuse("a ledger goes with an async handler of single events")
+
+    def given(self, transaction_of: Callable[[Event], Any]) -> Given:
+        """Say what the handler gets besides the event and its data.
+
+        Args:
+            transaction_of: Returns the transaction that an event is handled in.
+        """
+        return {} if self.ledger is None else {self.ledger.transaction: transaction_of}
 
     def _check_batch(self, batch: Batch) -> None:
         if batch.concurrency < 1:

@@ -91,9 +91,11 @@ class Transactions:
             await self._work(transaction, work)
             return await self._commit(transaction, place, event.offset)
         finally:
-            if transaction.pgconn.transaction_status in _OPEN:
-                await _roll_back(transaction)
-            await self._sessions.give_back(transaction)
+            try:
+                if transaction.pgconn.transaction_status in _OPEN:
+                    await _roll_back(transaction)
+            finally:
+                await self._sessions.give_back(transaction)
 
     async def _work(
         self, transaction: Transaction, work: Callable[[Transaction], Awaitable[None]]
