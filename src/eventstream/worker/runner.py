@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from math import inf
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,6 +17,7 @@ from eventstream.log.bound import Bound
 from eventstream.log.listener import NOWHERE
 from eventstream.observe import metrics
 from eventstream.observe.metrics import sample
+from eventstream.worker.committing import Committing
 from eventstream.worker.deadletters import DeadLetters
 from eventstream.worker.handling import Handling
 from eventstream.worker.machine import THIS_MACHINE
@@ -26,7 +26,7 @@ from eventstream.worker.tenures import Tenures
 from eventstream.worker.transactional import Transactional
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from eventstream.events import Event
     from eventstream.log.listener import Partition, Positions
@@ -35,21 +35,11 @@ if TYPE_CHECKING:
     from eventstream.settings import WorkerSettings
     from eventstream.worker.app import App
     from eventstream.worker.machine import Machine
-    from eventstream.worker.progress import Commit, Progress
     from eventstream.worker.reach import Reach, Reading
     from eventstream.worker.results import Sender
 
 log = structlog.get_logger(__name__)
 
-PRESSED_COMMIT_INTERVAL_S = 0.025
-"""How soon one commit follows another when the bound is half taken."""
-COMMIT_REST = 50
-"""How many times as long as working out a commit took the loop does other things: where much is
-finished beyond the position, that takes milliseconds."""
-COMMIT_RETRY_S = 1.0
-"""How soon a commit that failed is tried again."""
-LEDGER_TIMEOUT_S = 2.0
-"""How long partitions that are given up wait for their ledger to be told what is done."""
 LEAVE_TIMEOUT_S = 10.0
 """How long a stop waits, after its handlers, for the last commit and for the group."""
 
@@ -79,12 +69,9 @@ class Worker:
         self._handlings: dict[str, Handling] = {}
         self._tenures: Tenures
         self._consumer: Reading
+        self._committing: Committing
         self._loop: asyncio.AbstractEventLoop
         self._stop_asked = asyncio.Event()
-        self._commit_due = asyncio.Event()
-        self._commit_timer: asyncio.TimerHandle | None = None
-        self._no_commit_before = 0.0
-        self._commit_took_s = 0.0
         self._failure: EventstreamError | None = None
         self.ready = asyncio.Event()
 
@@ -107,6 +94,14 @@ class Worker:
             gave_in=self._gave_in,
         )
         await self._tenures.open()
+        self._committing = Committing(
+            self._handlings,
+            self._consumer,
+            self._tenures,
+            self._bound,
+            self._settings,
+            self._machine,
+        )
         outbox = self._reach.sending()
         letters = DeadLetters(
             self._settings.group, outbox, self._reach.make_companion, self._machine
@@ -120,13 +115,13 @@ class Worker:
                 follower,
                 self._reach.fetch,
                 self._machine,
-                turn_ended=self._turn_ended,
+                turn_ended=self._committing.turn_ended,
                 gave_in=self._gave_in,
                 transactional=self._transactional(subscription.topic, outbox),
             )
         follower.start()
         self._consumer.start()
-        committing = self._loop.create_task(self._commit_when_due())
+        committing = self._loop.create_task(self._committing.run())
         committing.add_done_callback(lambda _: self.stop())
         try:
             await self._stop_asked.wait()
@@ -192,18 +187,14 @@ class Worker:
                 if self._failure is not None:
                     continue
             self._bound.release(*handling.receive(run))
-        if self._commit_timer is None:
-            self._commit_later(self._settings.commit_interval_s)
+        self._committing.received()
 
     async def give_up(self, partitions: Sequence[Partition]) -> Positions:
         """Finish what runs of these partitions, up to the drain timeout, and forget the rest."""
         await self._finish(partitions)
-        commits = self._commits(partitions)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LEDGER_TIMEOUT_S):
-                await self._tenures.advance(_offsets(commits))
+        positions = await self._committing.last(partitions)
         self.lost(partitions)
-        return {where: commit.position for where, commit in commits.items()}
+        return positions
 
     def lost(self, partitions: Sequence[Partition]) -> None:
         """Forget partitions; what still runs of them is cancelled and counts for nothing."""
@@ -270,7 +261,7 @@ class Worker:
 
     async def _leave(self) -> None:
         leaving = self._loop.create_task(self._consumer.stop())
-        await self._finish(self._owned())
+        await self._finish(self._committing.owned)
         try:
             await asyncio.wait_for(leaving, LEAVE_TIMEOUT_S)
         except TimeoutError:
@@ -285,93 +276,3 @@ class Worker:
         ]
         if endings:
             await asyncio.wait(endings, timeout=self._settings.drain_timeout_s)
-
-    def _turn_ended(self) -> None:
-        if self._bound.is_pressed and self._loop.time() >= self._no_commit_before:
-            self._commit_due.set()
-
-    def _commit_later(self, delay_s: float) -> None:
-        self._commit_timer = self._loop.call_later(delay_s, self._commit_due.set)
-
-    async def _commit_when_due(self) -> None:
-        while True:
-            await self._commit_due.wait()
-            self._commit_due.clear()
-            if self._commit_timer is not None:
-                self._commit_timer.cancel()
-            self._no_commit_before = inf
-            went_well = await self._commit()
-            self._commit_timer = None
-            pause_s = max(PRESSED_COMMIT_INTERVAL_S, self._commit_took_s * COMMIT_REST)
-            if not went_well:
-                pause_s = COMMIT_RETRY_S
-            self._no_commit_before = self._loop.time() + pause_s
-            if self._bound.events:
-                is_urgent = self._bound.is_pressed or not went_well
-                interval_s = 0.0 if is_urgent else self._settings.commit_interval_s
-                self._commit_later(max(interval_s, pause_s))
-
-    async def _commit(self) -> bool:
-        commits, progress = await self._work_out_commits()
-        self._hold_the_crowded()
-        if not commits:
-            return True
-        untold = await self._tenures.advance(_offsets(commits))
-        positions = {
-            where: commit.position for where, commit in commits.items() if where not in untold
-        }
-        try:
-            taken = await self._consumer.commit(positions)
-        except EventstreamError as error:
-            log.warning("commit failed; it is tried again", problem=str(error))
-            return False
-        for where in taken:
-            self._bound.release(*progress[where].settle(commits[where]))
-        return len(taken) == len(commits)
-
-    async def _work_out_commits(self) -> tuple[dict[Partition, Commit], dict[Partition, Progress]]:
-        """Say what to commit, a partition in each round of the loop: one may take milliseconds."""
-        commits: dict[Partition, Commit] = {}
-        progress: dict[Partition, Progress] = {}
-        self._commit_took_s = 0.0
-        for where in self._owned():
-            began = self._machine.work()
-            commits.update(self._commits([where]))
-            self._commit_took_s += self._machine.work() - began
-            known = self._progress_of(where)
-            if known is not None:
-                progress[where] = known
-            await asyncio.sleep(0)
-        for where, known in progress.items():
-            if self._progress_of(where) is not known:  # it left, and its next owner may commit
-                commits.pop(where, None)
-        return commits, progress
-
-    def _hold_the_crowded(self) -> None:
-        """Read no more of partitions whose commits have no room to tell what is finished."""
-        crowded = frozenset(
-            where
-            for where in self._owned()
-            if self._handlings[where[0]].progress[where[1]].is_crowded
-        )
-        self._consumer.hold(crowded)
-
-    def _owned(self) -> list[Partition]:
-        return [(topic, each) for topic, one in self._handlings.items() for each in one.progress]
-
-    def _progress_of(self, where: Partition) -> Progress | None:
-        topic, partition = where
-        return self._handlings[topic].progress.get(partition)
-
-    def _commits(self, partitions: Sequence[Partition]) -> dict[Partition, Commit]:
-        found = {}
-        for where in partitions:
-            progress = self._progress_of(where)
-            commit = None if progress is None else progress.commit()
-            if commit is not None:
-                found[where] = commit
-        return found
-
-
-def _offsets(commits: Mapping[Partition, Commit]) -> dict[Partition, int]:
-    return {where: commit.position.offset for where, commit in commits.items()}
