@@ -169,13 +169,11 @@ class Ledger(Protocol):
 
 
 class LedgerSettings(Protocol):
-    """What `App.on` is given as `ledger`: which database, not yet connected to.
+    """What `App.on` is given as `ledger`: which database, not yet connected to."""
 
-    Attributes:
-        transaction: What a handler's parameter is annotated with that gets the transaction.
-    """
-
-    transaction: type
+    @property
+    def transaction(self) -> type:
+        """What a handler's parameter is annotated with that gets the transaction."""
 
     def connect(
         self, group: str, on_void: Callable[[], None], chance: Callable[[], float]

@@ -61,3 +61,33 @@ def waiting(
     print(budgets.WAITING.verdict(report.of_bare))
     print(budgets.OTHERS.verdict(report.others))
     save(target, report)
+
+
+@app.command()
+@with_settings
+def transactions(
+    home: HomeSettings,
+    count: Annotated[int, typer.Option(min=1000, help="Events in the topic.")] = 40_000,
+    rounds: Rounds = 3,
+    servers: Servers = None,
+    dsn: Annotated[
+        str | None,
+        typer.Option(
+            envvar="EVENTSTREAM_POSTGRES_DSN",
+            help="Measure with this PostgreSQL; a fresh local one when left out.",
+        ),
+    ] = None,
+    target: Target = None,
+) -> None:
+    """Handlers in a ledger's transactions, 64 at once, beside plain transactions."""
+    from eventstream.bench import budgets
+    from eventstream.bench.programs import measured_kafka, measured_postgres
+    from eventstream.bench.transactions import run_transactions
+
+    with measured_kafka(servers, home) as kafka, measured_postgres(dsn) as where:
+        report = run_transactions(kafka, where, count=count, rounds=rounds)
+    for how, rates in report.rates.items():
+        print(f"{how:<9}" + "".join(f"{rate:>9,.0f}/s" for rate in rates))
+    print(f"over the same handlers without a ledger: {report.ratio('handlers')}")
+    print(budgets.TRANSACTIONS.verdict(report.ratio("plain")))
+    save(target, report)
