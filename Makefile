@@ -12,7 +12,7 @@ up: .venv/.ready ## Start Kafka, the gateway and a worker; Ctrl-C stops them
 	@$(BIN)/eventstream up
 
 test: .venv/.ready ## Run every test but the slow ones
-	@$(BIN)/pytest -n auto --dist loadgroup
+	@$(BIN)/pytest -n $$(($$(nproc) + 1)) --dist loadgroup
 
 test-slow: .venv/.ready ## Run the long fault runs too
 	@$(BIN)/pytest -m slow

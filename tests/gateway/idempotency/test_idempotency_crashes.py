@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from keyed_publisher import STEPS, keyed, make_answer, publisher
+from keyed_publisher import SHORT, STEPS, keyed, make_answer, publisher
 
 from eventstream.gateway.idempotency.flow import REPLAYED
 from eventstream.gateway.idempotency.postgres import PostgresStore
@@ -40,6 +40,7 @@ def test_a_process_killed_at_any_step_leaves_one_event_and_one_answer(
     step, kafka, topic, postgres_database
 ):
     command = [sys.executable, PROGRAM, kafka.bootstrap_servers, topic, postgres_database, step]
+    began = time.monotonic()
     paths = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
     died = subprocess.run(command, check=False, capture_output=True, timeout=60, env=paths)
     assert died.returncode == -9, died.stderr.decode()
@@ -49,18 +50,22 @@ def test_a_process_killed_at_any_step_leaves_one_event_and_one_answer(
             PostgresStore(postgres_database, 3600) as store,
             publisher(kafka.bootstrap_servers, topic, store) as (flow, sender),
         ):
+            is_held = time.monotonic() < began + SHORT.total_s
             first, conflicts = await insist(flow, keyed(topic), sender)
             second, _ = await insist(flow, keyed(topic), sender)
-            return first, second, conflicts, sender.sent
+            return first, second, conflicts, is_held, sender.sent
 
-    first, second, conflicts, sent = asyncio.run(story())
+    first, second, conflicts, is_held, sent = asyncio.run(story())
     (record,) = read_records(kafka, topic)
     assert first.body == second.body == make_answer_of(record)
     assert REPLAYED in second.fields
     was_written = step not in {"before the reservation", "after the reservation"}
     assert sent == (0 if was_written else 1)
     assert (REPLAYED in first.fields) == was_written
-    assert (conflicts > 0) == (step not in {STEPS[0], STEPS[-1]})
+    if step in {STEPS[0], STEPS[-1]}:
+        assert conflicts == 0
+    elif is_held:  # the machine was not so slow that the dead process's lease had ended by then
+        assert conflicts > 0
 
 
 def make_answer_of(record):
