@@ -13,7 +13,6 @@ bound is free.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 import time
@@ -28,6 +27,7 @@ from eventstream.log.commits import Commits, as_kafkas, commit_now
 from eventstream.log.consumer_options import consumer_options, refuses_protocol
 from eventstream.log.faults import translate
 from eventstream.log.listener import NOWHERE, Position
+from eventstream.log.lookout import LOOKUP_TIMEOUT_S, Lookout
 from eventstream.log.placing import Placing
 from eventstream.log.received import runs_of
 
@@ -44,9 +44,7 @@ BATCH_EVENTS = 2_000
 POLL_INTERVAL_S = 0.1
 WORKING_POLL_INTERVAL_S = 0.01
 PAUSE_AFTER_S = 2.0
-LOOK_INTERVAL_S = 1.0
 GIVE_UP_MARGIN_S = 5.0
-LOOKUP_TIMEOUT_S = 5.0
 TELL_AGAIN_S = 60.0
 
 
@@ -85,9 +83,7 @@ class Consumer:
         self._protocol = kafka.client_options().get("group.protocol", "consumer")
         self._consumer = self._connect()
         self._thread = threading.Thread(target=self._run, name="kafka-consumer", daemon=True)
-        self._ends: dict[Partition, int] = {}
-        self._look_due = 0.0
-        self._topics_due = 0.0
+        self._lookout = Lookout(self._topics, self._judge)
         self._loop: asyncio.AbstractEventLoop
         self._ended: asyncio.Event
         self._batches = 0
@@ -131,7 +127,7 @@ class Consumer:
 
     def end_offset(self, topic: str, partition: int) -> int:
         """One more than the partition's last offset, as last heard; -1 when not heard yet."""
-        return self._ends.get((topic, partition), -1)
+        return self._lookout.ends.get((topic, partition), -1)
 
     def _connect(self) -> KafkaConsumer:
         options = consumer_options(self._kafka, self._settings, self._protocol)
@@ -147,7 +143,6 @@ class Consumer:
     # Everything below runs in the thread.
 
     def _run(self) -> None:
-        self._topics_due = time.monotonic() + LOOK_INTERVAL_S
         try:
             self._subscribe()
             while not self._stopping and self._fatal is None:
@@ -185,8 +180,7 @@ class Consumer:
             self._commits.grant(self._consumer)
         if self._placing.is_due:
             self._place()
-        if time.monotonic() >= self._look_due:
-            self._look_around()
+        self._lookout.look(self._consumer)
         if self._is_at_the_bound():
             self._stay_at_the_bound()
             return
@@ -273,7 +267,7 @@ class Consumer:
         """Log a problem that passes by itself, not more often than every `TELL_AGAIN_S`."""
         now = time.monotonic()
         if isinstance(problem, KafkaUnavailable):
-            self._topics_due = now + TELL_AGAIN_S
+            self._lookout.put_topics_off()
         if now >= self._tell_again.get(str(problem), 0.0):
             self._tell_again[str(problem)] = now + TELL_AGAIN_S
             log.warning("Kafka reports a problem", problem=str(problem))
@@ -288,7 +282,7 @@ class Consumer:
             self._consumer.incremental_assign([TopicPartition(*where) for where in partitions])
             self._consumer.pause([TopicPartition(*where) for where in waiting])
         positions = dict.fromkeys(set(partitions).difference(waiting), NOWHERE)
-        if not positions:
+        if waiting and not positions:
             return
         try:
             known = self._consumer.committed(as_kafkas(positions), LOOKUP_TIMEOUT_S)
@@ -322,24 +316,6 @@ class Consumer:
         self._placing.left(partitions)
         self._commits.drop()
         self._loop.call_soon_threadsafe(self._listener.lost, partitions)
-
-    def _look_around(self) -> None:
-        """Note where partitions end, and say which topics are missing; KIP-848 does not."""
-        self._look_due = time.monotonic() + LOOK_INTERVAL_S
-        assigned = self._consumer.assignment()
-        ends = {}
-        for one in assigned:
-            with contextlib.suppress(KafkaException):
-                _, end = self._consumer.get_watermark_offsets(one, cached=True)
-                ends[one.topic, one.partition] = end
-        self._ends = ends
-        if time.monotonic() >= self._topics_due:
-            self._topics_due = time.monotonic() + TELL_AGAIN_S
-            for topic in {*self._topics}.difference(one.topic for one in assigned):
-                with contextlib.suppress(KafkaException):
-                    error = self._consumer.list_topics(topic, LOOKUP_TIMEOUT_S).topics[topic].error
-                    if error is not None:
-                        self._judge(error, topic)
 
 
 def _guarded(

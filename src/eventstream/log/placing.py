@@ -11,6 +11,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from eventstream.log.commits import as_kafkas
 from eventstream.log.faults import translate
 from eventstream.log.listener import NOWHERE, Position
+from eventstream.log.lookout import LOOKUP_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-LOOKUP_TIMEOUT_S = 5.0
 _AGAIN_S = 0.05
 """How soon is tried again what Kafka, or the client, did not do yet."""
 
