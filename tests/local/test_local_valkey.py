@@ -16,7 +16,8 @@ import pytest
 import redis
 
 from eventstream.errors import LocalServerError
-from eventstream.local import ports, unprivileged, valkey
+from eventstream.local import ports, unprivileged
+from eventstream.local import valkey as local_valkey
 from eventstream.local.valkey import find_valkey, start_valkey
 from eventstream.settings import HomeSettings
 from waiting import wait_until
@@ -190,20 +191,20 @@ def test_a_lost_password_is_made_anew_and_the_data_kept(own_home):
 
 def test_a_full_disk_is_said_before_anything_starts(own_home, monkeypatch):
     with monkeypatch.context() as changed:
-        changed.setattr(valkey.VALKEY, "min_free_bytes", 2**62, raising=False)
+        changed.setattr(local_valkey.VALKEY, "min_free_bytes", 2**62, raising=False)
         with pytest.raises(LocalServerError, match=r"is full: .* and Valkey needs"):
             start_valkey(own_home)
 
 
 def test_a_missing_wheel_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(valkey, "_PACKAGE", "no_such_wheel")
+    monkeypatch.setattr(local_valkey, "_PACKAGE", "no_such_wheel")
     with pytest.raises(LocalServerError, match=r"install eventstream\[local\]"):
         start_valkey(HomeSettings(home=tmp_path))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's folders are out of reach")
 def test_a_program_out_of_reach_is_copied_to_where_it_can_run(own_home, monkeypatch):
-    monkeypatch.setattr(valkey, "can_reach", lambda *_: False)
+    monkeypatch.setattr(local_valkey, "can_reach", lambda *_: False)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         reachable = Path(name)
         reachable.chmod(0o755)
@@ -212,3 +213,11 @@ def test_a_program_out_of_reach_is_copied_to_where_it_can_run(own_home, monkeypa
         (copy,) = reachable.glob("valkey-*")
         assert Path(psutil.Process(server.pid).exe()).is_relative_to(copy)
         server.discard()
+
+
+def test_one_server_for_all_and_one_of_a_test_s_own(valkey, own_valkey):
+    assert valkey.url != own_valkey.url
+    ask(own_valkey, "SET", "key", "1")
+    own_valkey.kill()
+    assert ask(own_valkey.restart(), "GET", "key") == b"1"
+    assert ask(valkey, "PING")
