@@ -96,13 +96,14 @@ class RunningDatabase:
         was_running: Whether it ran before it was asked for.
         process: Its first process.
         log: The file of its output.
+        url: How clients reach it, password included.
     """
 
     port: int
     was_running: bool
     process: ServerProcess
     log: Path
-    _url: str = field(repr=False)
+    url: str = field(repr=False)
     _kind: Kind = field(repr=False)
 
     @property

@@ -28,7 +28,7 @@ class RunningPostgres(RunningDatabase):
     @property
     def dsn(self) -> str:
         """How its superuser reaches it, password included."""
-        return self._url
+        return self.url
 
 
 def start_postgres(

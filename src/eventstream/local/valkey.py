@@ -33,11 +33,6 @@ class RunningValkey(RunningDatabase):
 
     __slots__ = ()
 
-    @property
-    def url(self) -> str:
-        """How clients reach it, password included."""
-        return self._url
-
 
 def start_valkey(
     home: HomeSettings, port: int = 0, *, owner_pid: int | None = None
