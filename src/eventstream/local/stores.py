@@ -89,7 +89,6 @@ class Stores:
     ) -> None:
         self._names = names
         self._home = home
-        self._given = given
         self._progress = progress
         self._started: list[tuple[str, RunningDatabase]] = []
         self.environment = {
