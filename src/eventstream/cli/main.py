@@ -8,6 +8,7 @@ import typer
 
 from eventstream.cli import bench, broker, deadletters, groups, keys, schemas, topics
 from eventstream.cli.consume import consume
+from eventstream.cli.dsn import dsn
 from eventstream.cli.gateway import gateway
 from eventstream.cli.publish import publish
 from eventstream.cli.up import doctor, down, status, up
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(status)
 app.command()(down)
+app.command()(dsn)
 app.command()(doctor)
 app.command()(gateway)
 app.command()(worker)
