@@ -263,8 +263,8 @@ def test_an_event_that_has_a_letter_is_not_handled_again(kafka, topic):
     async def main():
         publish(kafka, topic, numbered(b"k", count=2))
         async with working(shop.app, kafka, group) as worker:
-            worker._commit = _never
-            worker._commits = lambda _: {}
+            worker._committing._commit = _never
+            worker._committing._commits = lambda _: {}
             await until(lambda: shop.count() == 1, "one is handled, one is a letter")
         shop.bad.clear()
         async with working(shop.app, kafka, group) as worker:

@@ -50,12 +50,12 @@ def test_a_process_killed_at_any_step_leaves_one_event_and_one_answer(
             PostgresStore(postgres_database, 3600) as store,
             publisher(kafka.bootstrap_servers, topic, store) as (flow, sender),
         ):
-            is_held = time.monotonic() < began + SHORT.total_s
             first, conflicts = await insist(flow, keyed(topic), sender)
+            took_s = time.monotonic() - began
             second, _ = await insist(flow, keyed(topic), sender)
-            return first, second, conflicts, is_held, sender.sent
+            return first, second, conflicts, took_s, sender.sent
 
-    first, second, conflicts, is_held, sent = asyncio.run(story())
+    first, second, conflicts, took_s, sent = asyncio.run(story())
     (record,) = read_records(kafka, topic)
     assert first.body == second.body == make_answer_of(record)
     assert REPLAYED in second.fields
@@ -64,8 +64,8 @@ def test_a_process_killed_at_any_step_leaves_one_event_and_one_answer(
     assert (REPLAYED in first.fields) == was_written
     if step in {STEPS[0], STEPS[-1]}:
         assert conflicts == 0
-    elif is_held:  # the machine was not so slow that the dead process's lease had ended by then
-        assert conflicts > 0
+    else:  # the dead process's reservation was respected, or had ended when it was asked for
+        assert conflicts > 0 or took_s >= SHORT.total_s
 
 
 def make_answer_of(record):
