@@ -110,7 +110,7 @@ def test_with_no_position_anywhere_a_group_begins_where_its_settings_say(kafka, 
     async def main():
         app = recording(topic, database)
         async with working(app, kafka, group, from_beginning=False) as worker:
-            await until(lambda: worker._handlings[topic].progress, "it has begun")
+            await until(lambda: worker._parts[topic].progress, "it has begun")
             publish(kafka, topic, [(None, b"after")] * 3)
             await until(lambda: count(database) >= 3, "the later ones are handled")
 

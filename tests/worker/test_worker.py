@@ -156,7 +156,7 @@ def test_a_stop_finishes_what_runs_and_leaves_the_rest_to_the_next(kafka, topic)
         async with working(app, kafka, group) as worker:
             await until(lambda: len(begun) == 5, "five run")
             worker.stop()
-            slots = worker._handlings[topic]._slots._slots
+            slots = worker._parts[topic]._slots._slots
             await until(lambda: all(slot.leaving for slot in slots), "the stop waits for them")
             assert finished == []
             go.set()
@@ -420,7 +420,7 @@ def test_a_rebalance_is_served_at_the_bound(kafka, make_topic):
             await until(lambda: worker._consumer._paused, "the first is at its bound")
             async with working(free, kafka, group):
                 await until(lambda: handled, "the second has a partition")
-                assert len(worker._handlings[topic].progress) == 1
+                assert len(worker._parts[topic].progress) == 1
                 assert worker._bound.events <= 10
 
     asyncio.run(main())

@@ -110,8 +110,8 @@ class Begun(NamedTuple):
     done: Sequence[int]
 
 
-class Ledger(Protocol):
-    """Where handlers' transactions go, and what is done; owned by an event loop.
+class Keeper(Protocol):
+    """Keeps positions of one consumer group; owned by an event loop.
 
     Where a partition is named it is one that was taken over, and not released since.
     """
@@ -137,6 +137,24 @@ class Ledger(Protocol):
             SinkRefused: It refuses.
         """
 
+    async def advance(self, topic: str, partition: int, to_offset: int) -> None:
+        """Note that all before an offset is done.
+
+        Raises:
+            Fenced: Another owner has the partition.
+            SinkUnavailable: The server does not answer.
+        """
+
+    def release(self, topic: str, partition: int) -> None:
+        """Own a partition no more."""
+
+    async def close(self) -> None:
+        """Let go of the server."""
+
+
+class Ledger(Keeper, Protocol):
+    """Where handlers' transactions go, and what is done."""
+
     async def run(
         self, event: Event, work: Callable[[Any], Awaitable[None]], *, again: bool = False
     ) -> None:
@@ -152,20 +170,6 @@ class Ledger(Protocol):
             Fenced: Another owner has the partition; nothing was done.
             Exception: What `work` raised; nothing was done.
         """
-
-    async def advance(self, topic: str, partition: int, to_offset: int) -> None:
-        """Note that all before an offset is done.
-
-        Raises:
-            Fenced: Another owner has the partition.
-            SinkUnavailable: The server does not answer.
-        """
-
-    def release(self, topic: str, partition: int) -> None:
-        """Own a partition no more."""
-
-    async def close(self) -> None:
-        """Let go of the server."""
 
 
 class LedgerSettings(Protocol):
@@ -185,6 +189,21 @@ class LedgerSettings(Protocol):
             on_void: Called when the server may have lost what it had said to be written: every
                 partition has to be taken over again.
             chance: Draws a number from 0 to 1.
+
+        Raises:
+            InvalidSetting: The settings are of no use.
+        """
+
+
+class SinkSettings(Protocol):
+    """What `App.sink` is given: which sink, not yet connected to."""
+
+    def connect(self, on_void: Callable[[], None]) -> Sink:
+        """Make the sink of one process.
+
+        Args:
+            on_void: Called when the server may have lost what it had said to be written: every
+                partition has to be taken over again.
 
         Raises:
             InvalidSetting: The settings are of no use.

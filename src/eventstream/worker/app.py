@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from eventstream.errors import InvalidSetting
 from eventstream.worker.retry import Retry
-from eventstream.worker.subscription import Batch, Subscription
+from eventstream.worker.subscription import Batch, SinkSubscription, Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eventstream.sinks.contract import LedgerSettings
+    from eventstream.sinks.contract import LedgerSettings, SinkSettings
     from eventstream.worker.lanes import Order
-    from eventstream.worker.subscription import Handler, OnFailure
+    from eventstream.worker.subscription import AnySubscription, Handler, OnFailure
 
 AnyHandler = TypeVar("AnyHandler", bound="Handler")
 
@@ -45,10 +45,10 @@ class App:
     """
 
     def __init__(self) -> None:
-        self._subscriptions: dict[str, Subscription] = {}
+        self._subscriptions: dict[str, AnySubscription] = {}
 
     @property
-    def subscriptions(self) -> tuple[Subscription, ...]:
+    def subscriptions(self) -> tuple[AnySubscription, ...]:
         """The handlers, in the order they were declared."""
         return tuple(self._subscriptions.values())
 
@@ -161,11 +161,25 @@ class App:
             )
         )
 
-    def add(self, subscription: Subscription) -> None:
-        """Add a handler.
+    def sink(self, topic: str, sink: SinkSettings, *, on_failure: OnFailure = "deadletter") -> None:
+        """Write a topic's events into a database, each once.
+
+        Args:
+            topic: The topic's name.
+            sink: Where they go.
+            on_failure: What happens to an event that can never be written: `deadletter` or `stop`,
+                as in `on`.
 
         Raises:
-            InvalidSetting: The topic has a handler already.
+            InvalidSetting: The topic has a handler already, or `on_failure` is none of these.
+        """
+        self.add(SinkSubscription(topic, sink, on_failure))
+
+    def add(self, subscription: AnySubscription) -> None:
+        """Add a handler, or a sink.
+
+        Raises:
+            InvalidSetting: The topic has one already.
         """
         if subscription.topic in self._subscriptions:
             raise InvalidSetting(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from eventstream.worker.progress import Commit, Progress
     from eventstream.worker.reach import Reading
     from eventstream.worker.tenures import Tenures
+    from eventstream.worker.writing import Writing
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +43,7 @@ class Committing:
     decides nothing.
 
     Args:
-        handlings: What is finished, by topic.
+        parts: What is finished, by topic.
         consumer: Commits.
         tenures: Tell ledgers.
         bound: What is on record is let go of.
@@ -52,14 +53,14 @@ class Committing:
 
     def __init__(
         self,
-        handlings: Mapping[str, Handling],
+        parts: Mapping[str, Handling | Writing],
         consumer: Reading,
         tenures: Tenures,
         bound: Bound,
         settings: WorkerSettings,
         machine: Machine,
     ) -> None:
-        self._handlings = handlings
+        self._parts = parts
         self._consumer = consumer
         self._tenures = tenures
         self._bound = bound
@@ -113,7 +114,7 @@ class Committing:
     @property
     def owned(self) -> list[Partition]:
         """The partitions that are handled here."""
-        return [(topic, each) for topic, one in self._handlings.items() for each in one.progress]
+        return [(topic, each) for topic, one in self._parts.items() for each in one.progress]
 
     def _later(self, delay_s: float) -> None:
         self._timer = self._loop.call_later(delay_s, self._due.set)
@@ -161,7 +162,7 @@ class Committing:
         """Read no more of partitions whose commits have no room to tell what is finished."""
         crowded = frozenset(
             (topic, partition)
-            for topic, one in self._handlings.items()
+            for topic, one in self._parts.items()
             for partition, progress in one.progress.items()
             if progress.is_crowded
         )
@@ -169,7 +170,7 @@ class Committing:
 
     def _progress_of(self, where: Partition) -> Progress | None:
         topic, partition = where
-        return self._handlings[topic].progress.get(partition)
+        return self._parts[topic].progress.get(partition)
 
     def _commits(self, partitions: Sequence[Partition]) -> dict[Partition, Commit]:
         found = {}

@@ -220,8 +220,7 @@ class Handling:
     def handled(self) -> int:
         """Events whose handler finished."""
         unfinished = sum(progress.unfinished for progress in self.progress.values())
-        counters = self.counters
-        return counters.received - counters.forgotten - counters.given_up - unfinished
+        return self.counters.handled(unfinished)
 
     @property
     def concurrency(self) -> int:

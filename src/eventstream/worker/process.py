@@ -30,6 +30,7 @@ from eventstream.worker.loading import load_app
 from eventstream.worker.reach import KafkaReach
 from eventstream.worker.reload import program_files
 from eventstream.worker.runner import Worker
+from eventstream.worker.subscription import Subscription
 from eventstream.worker.watchdog import watching
 
 if TYPE_CHECKING:
@@ -120,8 +121,9 @@ async def _work(app: App, job: Job, link: Link | None) -> None:
     if link is not None:
         link.answer(loop, worker.stop)
         beside.append(loop.create_task(_tell_when_ready(worker, link)))
+    handlers = [each for each in app.subscriptions if isinstance(each, Subscription)]
     try:
-        with watching(app.subscriptions, job.worker.blocked_after_s):
+        with watching(handlers, job.worker.blocked_after_s):
             await worker.run()
     finally:
         for task in beside:

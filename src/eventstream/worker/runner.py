@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
@@ -22,8 +22,10 @@ from eventstream.worker.deadletters import DeadLetters
 from eventstream.worker.handling import Handling
 from eventstream.worker.machine import THIS_MACHINE
 from eventstream.worker.parking import topic_of
+from eventstream.worker.subscription import SinkSubscription
 from eventstream.worker.tenures import Tenures
 from eventstream.worker.transactional import Transactional
+from eventstream.worker.writing import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,10 +35,14 @@ if TYPE_CHECKING:
     from eventstream.log.received import Run
     from eventstream.observe.metrics import Sample
     from eventstream.settings import WorkerSettings
+    from eventstream.sinks.contract import Ledger
     from eventstream.worker.app import App
     from eventstream.worker.machine import Machine
-    from eventstream.worker.reach import Reach, Reading
+    from eventstream.worker.parking import Letters
+    from eventstream.worker.reach import Following, Reach, Reading
     from eventstream.worker.results import Sender
+    from eventstream.worker.sink_keeper import SinkKeeper
+    from eventstream.worker.subscription import AnySubscription
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +72,7 @@ class Worker:
         self._settings = settings
         self._machine = machine
         self._bound = Bound(settings.max_in_flight, settings.max_in_flight_bytes)
-        self._handlings: dict[str, Handling] = {}
+        self._parts: dict[str, Handling | Writing] = {}
         self._tenures: Tenures
         self._consumer: Reading
         self._committing: Committing
@@ -83,7 +89,7 @@ class Worker:
         """
         self._loop = asyncio.get_running_loop()
         topics = [subscription.topic for subscription in self._app.subscriptions]
-        placed = [each.topic for each in self._app.subscriptions if each.ledger is not None]
+        placed = [each.topic for each in self._app.subscriptions if each.is_placed]
         self._consumer = self._reach.reading(topics, self, self._bound, placed)
         self._tenures = Tenures(
             self._app.subscriptions,
@@ -95,7 +101,7 @@ class Worker:
         )
         await self._tenures.open()
         self._committing = Committing(
-            self._handlings,
+            self._parts,
             self._consumer,
             self._tenures,
             self._bound,
@@ -108,17 +114,7 @@ class Worker:
         )
         follower = self._reach.following(self)
         for subscription in self._app.subscriptions:
-            self._handlings[subscription.topic] = Handling(
-                subscription,
-                outbox,
-                letters,
-                follower,
-                self._reach.fetch,
-                self._machine,
-                turn_ended=self._committing.turn_ended,
-                gave_in=self._gave_in,
-                transactional=self._transactional(subscription.topic, outbox),
-            )
+            self._parts[subscription.topic] = self._part(subscription, outbox, letters, follower)
         follower.start()
         self._consumer.start()
         committing = self._loop.create_task(self._committing.run())
@@ -128,7 +124,7 @@ class Worker:
             await self._leave()
         finally:
             committing.cancel()
-            closing = [self._loop.create_task(each.close()) for each in self._handlings.values()]
+            closing = [self._loop.create_task(each.close()) for each in self._parts.values()]
             await asyncio.gather(*closing)
             await self._tenures.close()
             await outbox.close()
@@ -146,7 +142,7 @@ class Worker:
 
     def samples(self) -> Iterator[Sample]:
         """Take the samples for a scrape; lag is as of what Kafka last told."""
-        for topic, handling in self._handlings.items():
+        for topic, handling in self._parts.items():
             yield from handling.samples()
             for partition, progress in handling.progress.items():
                 end = self._consumer.end_offset(topic, partition)
@@ -161,14 +157,14 @@ class Worker:
         """Begin with partitions that are this process's now."""
         for where, position in committed.items():
             topic, partition = where
-            if topic not in self._tenures.ledgers:
-                self._handlings[topic].assign(partition, position)
+            if topic not in self._tenures.keepers:
+                self._parts[topic].assign(partition, position)
             elif (begun := self._tenures.begin(where, position.offset)) is not None:
                 finished = [range(offset, offset + 1) for offset in begun.done]
-                self._handlings[topic].assign(partition, position, finished)
+                self._parts[topic].assign(partition, position, finished)
         if not self.ready.is_set():
             self.ready.set()
-            log.info("worker ready", group=self._settings.group, topics=list(self._handlings))
+            log.info("worker ready", group=self._settings.group, topics=list(self._parts))
 
     def entrusted(self, starts: Positions) -> None:
         """Take over partitions whose position a ledger keeps."""
@@ -177,7 +173,7 @@ class Worker:
     def received(self, runs: Sequence[Run]) -> None:
         """Line up events; those of partitions that have left meanwhile are let go."""
         for run in runs:
-            handling = self._handlings[run.topic]
+            handling = self._parts[run.topic]
             progress = handling.progress.get(run.partition)
             if progress is None or self._stop_asked.is_set():
                 self._bound.release(len(run.events), run.size)
@@ -203,17 +199,17 @@ class Worker:
 
     def _forget(self, partitions: Sequence[Partition]) -> None:
         for topic, partition in partitions:
-            self._bound.release(*self._handlings[topic].forget(partition))
+            self._bound.release(*self._parts[topic].forget(partition))
 
     # What the following thread tells of letters; see `Reader`.
 
     def heard(self, topic: str, partition: int, events: Sequence[Event]) -> None:
         """Take letters and marks of a topic's companion."""
-        self._handlings[topic_of(topic)].heard(topic, partition, events)
+        self._parts[topic_of(topic)].heard(topic, partition, events)
 
     def caught_up(self, topic: str, partition: int) -> None:
         """Note that a companion is heard to its end."""
-        self._handlings[topic_of(topic)].caught_up(topic, partition)
+        self._parts[topic_of(topic)].caught_up(topic, partition)
 
     def failed(self, error: EventstreamError) -> None:
         """Stop, and let `run` raise."""
@@ -223,9 +219,41 @@ class Worker:
 
     # Own business.
 
-    def _transactional(self, topic: str, sender: Sender) -> Transactional | None:
-        ledger = self._tenures.ledgers.get(topic)
-        return None if ledger is None else Transactional(ledger, sender, self._tenures.fenced)
+    def _part(
+        self,
+        subscription: AnySubscription,
+        sender: Sender,
+        letters: Letters,
+        following: Following,
+    ) -> Handling | Writing:
+        keeper = self._tenures.keepers.get(subscription.topic)
+        if isinstance(subscription, SinkSubscription):
+            return Writing(
+                subscription,
+                cast("SinkKeeper", keeper),
+                sender,
+                letters,
+                following,
+                self._reach.fetch,
+                self._machine,
+                turn_ended=self._committing.turn_ended,
+                gave_in=self._gave_in,
+                fenced=self._tenures.fenced,
+            )
+        transactional = None
+        if keeper is not None:
+            transactional = Transactional(cast("Ledger", keeper), sender, self._tenures.fenced)
+        return Handling(
+            subscription,
+            sender,
+            letters,
+            following,
+            self._reach.fetch,
+            self._machine,
+            turn_ended=self._committing.turn_ended,
+            gave_in=self._gave_in,
+            transactional=transactional,
+        )
 
     def _gave_in(self, error: BaseException) -> None:
         if isinstance(error, EventstreamError):
@@ -240,7 +268,7 @@ class Worker:
 
     def _begin_again(self, run: Run) -> None:
         """Forget a partition whose log went back: truncated, or its topic made anew."""
-        if run.topic in self._tenures.ledgers:
+        if run.topic in self._tenures.keepers:
             self.failed(
                 Permanent(
                     f"{run.topic}/{run.partition} has offset {run.events[0].offset}, and its ledger"
@@ -272,7 +300,7 @@ class Worker:
         endings = [
             ending
             for topic, partition in partitions
-            for ending in self._handlings[topic].leave(partition)
+            for ending in self._parts[topic].leave(partition)
         ]
         if endings:
             await asyncio.wait(endings, timeout=self._settings.drain_timeout_s)

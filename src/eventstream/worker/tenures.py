@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from eventstream.log.listener import Partition, Positions
-    from eventstream.sinks.contract import Begun, Ledger
+    from eventstream.sinks.contract import Begun, Keeper
     from eventstream.worker.machine import Machine
-    from eventstream.worker.subscription import Subscription
+    from eventstream.worker.subscription import AnySubscription
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ class Tenures:
     """Owned by the running loop.
 
     Args:
-        subscriptions: The handlers; those without a ledger do not matter here.
+        subscriptions: The handlers; what is handled or written.
         group: The consumer group.
         machine: Chance.
         place: Called with a partition and where to read it from.
@@ -43,7 +43,7 @@ class Tenures:
         gave_in: Called when a ledger refuses, and the worker has to end.
 
     Attributes:
-        ledgers: By topic.
+        keepers: By topic.
 
     Raises:
         InvalidSetting: A ledger's settings are of no use.
@@ -51,7 +51,7 @@ class Tenures:
 
     def __init__(
         self,
-        subscriptions: Iterable[Subscription],
+        subscriptions: Iterable[AnySubscription],
         group: str,
         machine: Machine,
         *,
@@ -67,26 +67,27 @@ class Tenures:
         self._starts: dict[Partition, int] = {}
         self._taking: dict[Partition, asyncio.Task[None]] = {}
         self._begun: dict[Partition, Begun] = {}
-        self.ledgers: dict[str, Ledger] = {}
+        self.keepers: dict[str, Keeper] = {}
         for each in subscriptions:
-            if each.ledger is not None:
-                voided = partial(self._voided, each.topic)
-                self.ledgers[each.topic] = each.ledger.connect(group, voided, machine.chance)
+            voided = partial(self._voided, each.topic)
+            keeper = each.keeper(group, voided, machine.chance)
+            if keeper is not None:
+                self.keepers[each.topic] = keeper
 
     async def open(self) -> None:
-        """Connect to all ledgers.
+        """Connect to all of them.
 
         Raises:
             EventstreamError: One refuses, or does not answer.
         """
-        for ledger in self.ledgers.values():
-            await ledger.open()
+        for keeper in self.keepers.values():
+            await keeper.open()
 
     async def close(self) -> None:
         """Let go of everything."""
         self.left(list(self._starts))
-        for ledger in self.ledgers.values():
-            await ledger.close()
+        for keeper in self.keepers.values():
+            await keeper.close()
 
     def entrusted(self, starts: Positions) -> None:
         """Take partitions over that are this process's, and have them read from where they stand.
@@ -110,7 +111,7 @@ class Tenures:
         for where in partitions:
             if self._starts.pop(where, None) is not None:
                 self._stop(where)
-                self.ledgers[where[0]].release(*where)
+                self.keepers[where[0]].release(*where)
 
     def fenced(self, topic: str, partition: int) -> None:
         """Let go of a partition that another process has, as the ledger says."""
@@ -122,14 +123,14 @@ class Tenures:
         Returns:
             The partitions whose ledger does not know it now.
         """
-        known = [where for where in offsets if where[0] in self.ledgers]
+        known = [where for where in offsets if where[0] in self.keepers]
         told = await asyncio.gather(*(self._advance(where, offsets[where]) for where in known))
         return {where for where, is_told in zip(known, told, strict=True) if not is_told}
 
     async def _advance(self, where: Partition, offset: int) -> bool:
         topic, partition = where
         try:
-            await self.ledgers[topic].advance(topic, partition, offset)
+            await self.keepers[topic].advance(topic, partition, offset)
         except Fenced:
             if where in self._starts:
                 self.fenced(topic, partition)
@@ -179,7 +180,7 @@ class Tenures:
         await asyncio.sleep(pause_s)
         while True:
             try:
-                begun = await self.ledgers[topic].take_over(topic, partition, self._starts[where])
+                begun = await self.keepers[topic].take_over(topic, partition, self._starts[where])
             except SinkUnavailable as error:
                 attempt += 1
                 delay_s = self._backoff.delay_s(attempt, self._machine.chance())
