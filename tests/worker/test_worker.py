@@ -326,7 +326,7 @@ def test_a_group_without_a_position_may_start_at_the_newest(kafka, topic):
 
     async def main():
         async with working(app, kafka, group, from_beginning=False) as worker:
-            await until(lambda: worker._consumer._ends.get((topic, 0)) == 1, "it looks at the end")
+            await until(lambda: worker._consumer.end_offset(topic, 0) == 1, "it looks at the end")
             publish(kafka, topic, [(None, b"new")])
             await until(lambda: handled, "the new one is handled")
 
