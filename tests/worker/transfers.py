@@ -54,16 +54,16 @@ class CutWire(threading.Thread):
         self._dsn = dsn
         self._chance = chance or Random(1)
         self._wanted = 0
-        self._started = threading.Event()
+        self._serves = threading.Event()
         self.cuts = []
 
     def __enter__(self):
         self.start()
-        self._started.wait()
+        self._serves.wait()
         return self
 
     def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self._loop.call_soon_threadsafe(self._ending.set)
         self.join()
 
     def cut(self):
@@ -74,11 +74,11 @@ class CutWire(threading.Thread):
         asyncio.run(self._serve())
 
     async def _serve(self):
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
         async with Wire(self._dsn, self._cut_at) as wire:
             self.dsn = wire.dsn
-            self._started.set()
-            await self._stop.wait()
+            self._serves.set()
+            await self._ending.wait()
 
     def _cut_at(self, data):
         if b"ledger_finish" not in data or len(self.cuts) >= self._wanted:
