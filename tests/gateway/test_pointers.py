@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstream.gateway.formats import pointer
+from eventstream import pointer
 
 TOKENS = st.text(st.sampled_from('ab0~/é"1 '), max_size=3)
 VALUES = st.recursive(

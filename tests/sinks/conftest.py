@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.register_assert_rewrite("sinks.conformance")
+
 
 @pytest.fixture
 def anyio_backend():

@@ -6,8 +6,8 @@ import msgspec
 
 from eventstream.events import Headers
 from eventstream.gateway.formats.contract import Format
-from eventstream.gateway.formats.pointer import Pointer
 from eventstream.gateway.problems import Problem
+from eventstream.pointer import Pointer
 
 
 class Special(msgspec.Struct, frozen=True, gc=False):

@@ -98,6 +98,21 @@ class Sink(Protocol):
         """Let go of the server; what runs is waited for."""
 
 
+class SinkSettings(Protocol):
+    """Which sink, not yet connected to."""
+
+    def connect(self, on_void: Callable[[], None]) -> Sink:
+        """Make the sink of one process.
+
+        Args:
+            on_void: Called when the server may have lost what it had said to be written: every
+                partition has to be taken over again.
+
+        Raises:
+            InvalidSetting: The settings are of no use.
+        """
+
+
 class Begun(NamedTuple):
     """Where a partition stands whose events are done in transactions.
 
@@ -189,21 +204,6 @@ class LedgerSettings(Protocol):
             on_void: Called when the server may have lost what it had said to be written: every
                 partition has to be taken over again.
             chance: Draws a number from 0 to 1.
-
-        Raises:
-            InvalidSetting: The settings are of no use.
-        """
-
-
-class SinkSettings(Protocol):
-    """What `App.sink` is given: which sink, not yet connected to."""
-
-    def connect(self, on_void: Callable[[], None]) -> Sink:
-        """Make the sink of one process.
-
-        Args:
-            on_void: Called when the server may have lost what it had said to be written: every
-                partition has to be taken over again.
 
         Raises:
             InvalidSetting: The settings are of no use.

@@ -10,7 +10,7 @@ class Wire:
 
     It says what happens: `None` sends it on, "before" drops it and cuts the client off, "after"
     sends it on and cuts the client off before the answer comes, "late" cuts the client off and
-    sends it on once `let_go` is called.
+    sends it on once `let_go` is called, "hold" sends it on then and cuts nobody off.
     """
 
     def __init__(self, dsn, cut_at):
@@ -19,6 +19,7 @@ class Wire:
         self._late = asyncio.Event()
         self._relays = set()
         self.cuts = 0
+        self.held = asyncio.Event()
 
     async def __aenter__(self):
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -54,6 +55,11 @@ class Wire:
                 far_writer.write(data)
                 continue
             self.cuts += 1
+            if cut == "hold":
+                self.held.set()
+                await self._late.wait()
+                far_writer.write(data)
+                continue
             if cut == "after":
                 back.cancel()
                 await asyncio.wait([back])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventstream.gateway.formats import pointer
+from eventstream import pointer
 from eventstream.gateway.formats.contract import Record
 from eventstream.gateway.formats.times import milliseconds
 from eventstream.gateway.problems import Problem
 
 if TYPE_CHECKING:
-    from eventstream.gateway.formats.pointer import Pointer
     from eventstream.gateway.routes import Route
+    from eventstream.pointer import Pointer
 
 _SHOWN = 100
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NoReturn
 
-from eventstream.gateway.formats import cloudevents, pointer
+from eventstream import pointer
+from eventstream.gateway.formats import cloudevents
 from eventstream.gateway.formats.json_event import JSON
 from eventstream.gateway.formats.media_types import format_of
 from eventstream.gateway.formats.ndjson import NDJSON
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from eventstream.gateway.formats.contract import Format
-    from eventstream.gateway.formats.pointer import Pointer
+    from eventstream.pointer import Pointer
 
     Found = Mapping[bytes, Sequence[bytes]]
 

@@ -30,6 +30,8 @@ _CLASSES_THAT_PASS = frozenset({"08", "53", "58"})
 """Connections; resources: disk, memory, connections; the system."""
 _OF_THE_DATA = frozenset({"22", "23"})
 """What is in the event does not fit its column, or a constraint."""
+_BY_THE_DATA = _OF_THE_DATA | {"21", "54", "P0"}
+"""Rows of one statement that meet; what is too large, for an index say; what a trigger raises."""
 
 
 def is_passing(error: BaseException) -> bool:
@@ -40,6 +42,11 @@ def is_passing(error: BaseException) -> bool:
     if code is None:
         return isinstance(error, OperationalError)
     return code in _PASSES or code[:2] in _CLASSES_THAT_PASS
+
+
+def may_be_one_row(error: Error) -> bool:
+    """Whether a statement for many rows may have failed for one of them, and pass without it."""
+    return (error.sqlstate or "")[:2] in _BY_THE_DATA
 
 
 def translate(error: Error) -> EventstreamError:

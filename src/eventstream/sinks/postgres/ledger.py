@@ -166,14 +166,25 @@ class Ledger:
 
         await self._run(advance)
 
-    async def position(self, place: Place) -> int:
-        """Look up where a partition stands.
+    async def position(self, place: Place, session: int) -> int:
+        """Look up where a partition stands after a transaction whose end was not heard.
+
+        Its session is ended first: what has not happened by then does not happen.
+
+        Args:
+            place: The partition.
+            session: The process id of the transaction's server process.
 
         Raises:
             Fenced: Another owner took it over.
             SinkUnavailable: The server does not answer.
         """
-        return await self._run(lambda connection: self._position(connection, place))
+
+        async def look(connection: Connection) -> int:
+            await self.end_session(connection, session)
+            return await self._position(connection, place)
+
+        return await self._run(look)
 
     async def is_done(self, place: Place, offset: int, session: int) -> bool:
         """Say whether an event's transaction was committed whose end was not heard.

@@ -22,6 +22,22 @@ CONNECT_TIMEOUT_S = 5
 Connection = TypeVar("Connection", bound=psycopg.AsyncConnection[Any])
 
 
+def check_dsn(dsn: str) -> None:
+    """Look whether a text is a DSN.
+
+    Raises:
+        InvalidSetting: It is none.
+    """
+    try:
+        psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        # The client's own sentence may quote the password.
+        raise InvalidSetting(
+            "The sink's DSN is not one of PostgreSQL's; write it as"
+            " postgresql://user:password@host:port/database."
+        ) from None
+
+
 class Sessions(Generic[Connection]):
     """A process's connections to one database; owned by an event loop.
 
@@ -45,14 +61,7 @@ class Sessions(Generic[Connection]):
         settings: Mapping[str, str],
         on_incarnation: Callable[[], None],
     ) -> None:
-        try:
-            psycopg.conninfo.conninfo_to_dict(dsn)
-        except psycopg.ProgrammingError:
-            # The client's own sentence may quote the password.
-            raise InvalidSetting(
-                "The sink's DSN is not one of PostgreSQL's; write it as"
-                " postgresql://user:password@host:port/database."
-            ) from None
+        check_dsn(dsn)
         self._dsn = dsn
         self._tag = tag
         self._settings = "; ".join(f"SET {name} = '{value}'" for name, value in settings.items())

@@ -50,10 +50,20 @@ class Postgres:
         self, group: str, on_void: Callable[[], None], chance: Callable[[], float]
     ) -> HandlerLedger:
         """Make the ledger of one process; see `contract.LedgerSettings`."""
-        dsn = self._dsn if self._dsn is not None else os.environ.get(DSN_VARIABLE, "")
-        if not dsn:
-            raise InvalidSetting(
-                f"Postgres() has no DSN: give it one, or set {DSN_VARIABLE}; `eventstream up --with"
-                " postgres` sets it."
-            )
+        dsn = dsn_of("Postgres()", self._dsn)
         return HandlerLedger(dsn, group, self._idle_timeout_s, on_void, chance)
+
+
+def dsn_of(owner: str, dsn: str | None) -> str:
+    """Return a DSN that was given, or the environment's.
+
+    Raises:
+        InvalidSetting: There is neither; `owner` is what lacks it.
+    """
+    found = dsn if dsn is not None else os.environ.get(DSN_VARIABLE, "")
+    if not found:
+        raise InvalidSetting(
+            f"{owner} has no DSN: give it one, or set {DSN_VARIABLE}; `eventstream up --with"
+            " postgres` sets it."
+        )
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 import structlog
@@ -14,6 +14,7 @@ from eventstream.errors import Permanent
 from eventstream.observe.logs import where
 from eventstream.sinks.contract import SinkUnavailable
 from eventstream.sinks.postgres import faults, statements
+from eventstream.sinks.postgres.endings import roll_back, undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -92,8 +93,7 @@ class Transactions:
             return await self._commit(transaction, place, event.offset)
         finally:
             try:
-                if transaction.pgconn.transaction_status in _OPEN:
-                    await _roll_back(transaction)
+                await roll_back(transaction)
             finally:
                 await self._sessions.give_back(transaction)
 
@@ -132,7 +132,7 @@ class Transactions:
             transaction.execute(statements.finish(*place, offset), prepare=False)
         )
         try:
-            await _undisturbed(ending)
+            await undisturbed(ending)
         except psycopg.Error as error:
             if error.sqlstate == statements.DONE_BEFORE or _is_done_key(error):
                 return True
@@ -150,27 +150,6 @@ class Transactions:
             except SinkUnavailable:
                 attempt += 1
                 await asyncio.sleep(_BACKOFF.delay_s(attempt, self._chance()))
-
-
-_OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
-
-
-async def _roll_back(transaction: Transaction) -> None:
-    try:
-        await transaction.execute(b"ROLLBACK")
-    except psycopg.Error:
-        await transaction.close()
-
-
-async def _undisturbed(task: asyncio.Future[Any]) -> None:
-    """Wait for a task to its end, through every cancel; then the last one counts for nothing."""
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise
-    task.result()
 
 
 def _is_done_key(error: psycopg.Error) -> bool:
