@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from eventstream.sinks.contract import SinkRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import psycopg
 
@@ -23,7 +23,7 @@ FROM pg_class AS class JOIN pg_namespace AS namespace ON namespace.oid = class.r
 WHERE class.oid = to_regclass(%s)
 """
 _COLUMNS = """
-SELECT attribute.attname, format_type(attribute.atttypid, attribute.atttypmod),
+SELECT attribute.attname, attribute.atttypid, format_type(attribute.atttypid, attribute.atttypmod),
     COALESCE(base.typname, type.typname),
     CASE WHEN base.oid IS NULL THEN attribute.atttypmod ELSE type.typtypmod END,
     attribute.attnotnull OR type.typnotnull,
@@ -51,12 +51,18 @@ FROM pg_index AS index
 WHERE index.indrelid = %s AND index.indisunique AND index.indisvalid
 """
 
+_TYPE_IDS = """
+SELECT attname, atttypid FROM pg_attribute
+WHERE attrelid = to_regclass(%s) AND attname = ANY(%s) AND NOT attisdropped
+"""
+
 
 class ColumnShape(NamedTuple):
     """A column of a table.
 
     Attributes:
         name: Its name.
+        type_id: Its type's number on this server.
         written: Its type, as the server writes it.
         type: Its type's name in the catalogue; of a domain, that of the type under it.
         modifier: The type's modifier, -1 for none.
@@ -70,6 +76,7 @@ class ColumnShape(NamedTuple):
     """
 
     name: str
+    type_id: int
     written: str
     type: str
     modifier: int
@@ -131,6 +138,12 @@ async def read(connection: Connection, name: str) -> Shape | None:
         any(at_once for _, at_once, _ in unique),
         may_delete,
     )
+
+
+async def type_ids(connection: Connection, table: str, columns: Sequence[str]) -> Mapping[str, int]:
+    """Read what types columns have now; `table` is quoted."""
+    rows = await (await connection.execute(_TYPE_IDS, [table, columns])).fetchall()
+    return dict(rows)
 
 
 def quoted(name: str) -> str:

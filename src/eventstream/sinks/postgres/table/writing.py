@@ -52,6 +52,8 @@ class Writer:
         self._copy_statement = statements.copy(table, columns)
         self._insert_statement = statements.insert(table, columns)
         self._types = _types(columns)
+        names = {column.name for column in columns}
+        self._type_ids = {one.name: one.type_id for one in shape.columns if one.name in names}
         key: Sequence[str] = ()
         if mode == "upsert":
             key = shape.key
@@ -91,6 +93,7 @@ class Writer:
                     rows = self._batches.of(events[start : start + _SLICE]).rows
                     await copy.write(rows.copied())
                 await copy.write(COPY_END)
+            await self._check_types(connection)
         except Poisoned:
             self._batches.of(events)  # which says it of all of them
             raise
@@ -112,7 +115,7 @@ class Writer:
             if not reasons:
                 return
             if await catalogue.read(connection, self._name) != self._shape:
-                raise SinkRefused(f"Table {self._name} is not what it was; start again.")
+                raise self._changed()
             raise Poisoned(reasons)
 
         return write
@@ -120,6 +123,19 @@ class Writer:
     async def _copy(self, connection: Connection, part: Part) -> None:
         async with connection.cursor().copy(self._copy_statement) as copy:
             await copy.write(COPY_HEAD + part.copied() + COPY_END)
+        await self._check_types(connection)
+
+    async def _check_types(self, connection: Connection) -> None:
+        """Look whether what was copied was meant so: COPY takes any field of the right length.
+
+        From COPY on the table cannot change before the transaction's end.
+        """
+        names = list(self._type_ids)
+        if await catalogue.type_ids(connection, self._shape.name, names) != self._type_ids:
+            raise self._changed()
+
+    def _changed(self) -> SinkRefused:
+        return SinkRefused(f"Table {self._name} is not what it was: start again.")
 
     async def _insert(self, connection: Connection, part: Part) -> None:
         await _bind(connection, self._insert_statement, part, self._types)
