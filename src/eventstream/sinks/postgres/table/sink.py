@@ -128,13 +128,14 @@ class TableSink:
         statement = create_statement(table.name, table.mapping, table.mode)
         if statement is None:
             raise SinkRefused(
-                f"There is no table {table.name}, and what it is to look like cannot be known from"
-                " these settings: make it."
+                f"There is no table {table.name}, and what it is to look like is not known: make"
+                " it, or name its columns, among them for mode insert the partition and the offset,"
+                " for upsert the key; append needs neither."
             )
         if not table.may_create:
             raise SinkRefused(
-                f"There is no table {table.name}: make it, or allow that it is made by"
-                f" `{statement}`."
+                f"There is no table {table.name}: make it, or have it made (--create, create=True)"
+                f" by `{statement}`."
             )
         await connection.execute(statements.create(statement))
         made = await catalogue.read(connection, table.name)
