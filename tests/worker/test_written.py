@@ -81,6 +81,25 @@ def test_an_event_that_cannot_be_a_row_becomes_a_letter_and_the_others_rows(kafk
     assert all("InvalidEvent" in letter.failure.error for letter in letters)
 
 
+def test_a_letter_is_written_once_when_it_is_replayed(kafka, topic, database, run):
+    group = new_group()
+    publish(kafka, topic, [(b"k", b'{"id": 1, "amount": -1}'), (b"k", b'{"id": 2, "amount": 1}')])
+
+    async def main():
+        async with working(writing(topic, database), kafka, group):
+            await until(lambda: count(database) == 1, "the good one is written")
+            with psycopg.connect(database, autocommit=True) as connection:
+                connection.execute("ALTER TABLE orders DROP CONSTRAINT orders_amount_check")
+            command = ("deadletters", "replay", topic, "--group", group, "--json")
+            told = await asyncio.to_thread(
+                run, *command, "--bootstrap-servers", kafka.bootstrap_servers
+            )
+            assert told.returncode == 0, told.stderr
+
+    asyncio.run(main())
+    assert rows(database, "SELECT id, amount FROM orders ORDER BY id") == [(1, -1), (2, 1)]
+
+
 def letter_of_record(message):
     (run,) = runs_of([message])
     return letter_of(run.events[0])

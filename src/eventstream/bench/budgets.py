@@ -44,6 +44,7 @@ OTHERS = Budget("other keys' rate while one key fails, over their rate else", 0.
 TRANSACTIONS = Budget(
     "transactional handlers, 64 at once, over plain transactions", 0.75, is_least=True
 )
+ROWS = Budget("Kafka to table, over COPY BINARY of the same rows", 0.7, is_least=True)
 PEER = Budget("no-op handlers by key over Parallel Consumer's", 25, is_least=True)
 BULK = Budget("eventstream publish over kafka-producer-perf-test", 2.5, is_least=True)
 GO_GATEWAY = {

@@ -66,6 +66,18 @@ class Tenure(Protocol):
             SinkRefused: Nothing was written, nor will be until somebody changes something.
         """
 
+    async def add(self, event: Event) -> None:
+        """Write the effects of an event that was given up before; the position stays.
+
+        However often it is called for one event, the effects are there once.
+
+        Args:
+            event: The event, with its own offset, which the position has passed.
+
+        Raises:
+            As `write` does.
+        """
+
 
 class Sink(Protocol):
     """Where effects go; owned by an event loop."""

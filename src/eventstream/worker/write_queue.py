@@ -21,14 +21,12 @@ class WriteQueue:
     Attributes:
         filled: Set while there is something to be done.
         is_leaving: Whether nothing more is to be written.
-        writing: Held by whoever writes: one batch at a time.
         task: Writes.
     """
 
     def __init__(self) -> None:
         self.filled = asyncio.Event()
         self.is_leaving = False
-        self.writing = asyncio.Lock()
         self.task: asyncio.Task[None]
         self._events: deque[Received] = deque()
 

@@ -205,8 +205,7 @@ class Writing:
             batch = queue.take()
             began = self._machine.clock()
             try:
-                async with queue.writing:
-                    written = await self._write(partition, batch, batch[-1].offset + 1)
+                written = await self._write(partition, batch, batch[-1].offset + 1)
             except Fenced:
                 self._loop.call_soon(self._fenced, self._topic, partition)
                 return
@@ -264,11 +263,8 @@ class Writing:
         self._turn_ended()
 
     async def _write_again(self, event: Event) -> None:
-        """Write an event that was given up, with the position as it is."""
-        queue = self._queues[event.partition]
-        async with queue.writing:
-            tenure = self._keeper.tenure(event.partition)
-            try:
-                await tenure.write([event], tenure.next_offset)
-            except Poisoned as poisoned:
-                raise InvalidEvent(poisoned.reasons[event.offset]) from None
+        """Write an event that was given up before."""
+        try:
+            await self._keeper.tenure(event.partition).add(event)
+        except Poisoned as poisoned:
+            raise InvalidEvent(poisoned.reasons[event.offset]) from None

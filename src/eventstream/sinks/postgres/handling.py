@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from eventstream.events import Event
     from eventstream.sinks.postgres.ledger import Place
 
-LETTERS = ".deadletter"
-"""What stands behind a topic's name where the ledger notes its letters, by the events' offsets."""
-
 
 class HandlerLedger:
     """See `contract.Ledger`.
@@ -94,8 +91,7 @@ class HandlerLedger:
         """Find where it is noted that events are done which were given up before."""
         where = topic, partition
         if where not in self._letters:
-            taken = await self._ledger.take_over(topic + LETTERS, partition, 0)
-            self._letters[where] = taken.place
+            self._letters[where] = await self._ledger.take_over_letters(topic, partition)
         return self._letters[where]
 
     async def close(self) -> None:
