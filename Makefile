@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := src tests examples
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow faults faults-once fuzz openapi check format bench bench-peers docs lock clean
+.PHONY: help up test test-slow faults faults-once faults-ledger fuzz openapi check format bench bench-peers docs lock clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -12,7 +12,7 @@ up: .venv/.ready ## Start Kafka, the gateway and a worker; Ctrl-C stops them
 	@$(BIN)/eventstream up
 
 test: .venv/.ready ## Run every test but the slow ones
-	@$(BIN)/pytest -n auto --dist loadgroup
+	@$(BIN)/pytest -n $$(($$(nproc) + 1)) --dist loadgroup
 
 test-slow: .venv/.ready ## Run the long fault runs too
 	@$(BIN)/pytest -m slow
@@ -22,6 +22,9 @@ faults: .venv/.ready ## Kill workers and brokers under load, FAULTS times each (
 
 faults-once: .venv/.ready ## Kill gateways and PostgreSQL among repeated requests, FAULTS times each (20): forty minutes
 	@$(BIN)/pytest -m slow -s tests/gateway/idempotency/test_repeated_requests.py
+
+faults-ledger: .venv/.ready ## Kill, stop and cut off transactional handlers and their PostgreSQL, FAULTS times each (10): half an hour
+	@$(BIN)/pytest -m slow -s tests/worker/test_ledger_faults.py
 
 fuzz: .venv/.ready ## Send FUZZ broken requests (10,000,000) to both lanes, in memory: an hour
 	@PYTHONPATH=tests $(BIN)/python tests/gateway/fuzzing.py $(or $(FUZZ),10000000)

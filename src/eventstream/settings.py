@@ -554,6 +554,24 @@ class HomeSettings(_Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings(_Checked):
+    """The databases that handlers write to."""
+
+    postgres_dsn: str | None = option(
+        None,
+        "How to reach PostgreSQL: postgresql://user:password@host:port/database. Where it is not"
+        " given, `eventstream up --with postgres` starts one and gives it to gateway and worker.",
+        secret=True,
+    )
+    redis_url: str | None = option(
+        None,
+        "How to reach Redis or Valkey: redis://user:password@host:port/0. Where it is not given,"
+        " `eventstream up --with redis` starts a Valkey; likewise.",
+        secret=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSettings(_Checked):
     """The local Kafka."""
 
@@ -580,6 +598,7 @@ GROUPS: tuple[type[Any], ...] = (
     WorkerSettings,
     LogSettings,
     HomeSettings,
+    StoreSettings,
     BrokerSettings,
 )
 """Every settings group, in the order the documentation lists them."""

@@ -16,7 +16,10 @@ from eventstream.settings import HomeSettings, KafkaSettings
 from gateway.http_bytes import Client, body, exchange, request, status
 from records import read_records
 
-pytestmark = pytest.mark.kafka
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.xdist_group("go"),  # one process waits for the program to be built, not all
+]
 
 
 @pytest.fixture

@@ -29,7 +29,10 @@ def serving(gateway):
 
 
 def is_connected(child):
-    return any(one.status == psutil.CONN_ESTABLISHED for one in child.net_connections("tcp"))
+    try:
+        return any(one.status == psutil.CONN_ESTABLISHED for one in child.net_connections("tcp"))
+    except psutil.NoSuchProcess:
+        return False
 
 
 def publish(gateway, topic, number):

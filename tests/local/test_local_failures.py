@@ -1,6 +1,6 @@
 import pytest
 
-from eventstream.local.failures import reason
+from eventstream.local.failures import ending, reason
 
 PORT_TAKEN = """\
 2026-11-24 17:43:00.414 INFO kafka.server.ControllerServer: [ControllerServer id=1] Starting
@@ -43,3 +43,8 @@ java.io.IOException: No space left on device
 )  # fmt: skip
 def test_the_reason_is_the_last_error_and_its_innermost_cause(log, console, expected):
     assert reason(log, console) == expected
+
+
+def test_how_it_ended_is_what_its_guardian_says():
+    assert ending("Ready.\nThe process has ended: killed by signal 9.\n") == "killed by signal 9"
+    assert not ending("Ready.\n")

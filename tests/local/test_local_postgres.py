@@ -154,15 +154,15 @@ def test_programs_out_of_reach_are_copied_to_where_they_can_run(own_home, monkey
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         reachable = Path(name)
         reachable.chmod(0o755)
-        monkeypatch.setattr(postgres_install, "reachable_folder", lambda: reachable)
+        monkeypatch.setattr(unprivileged, "reachable_folder", lambda: reachable)
         server = start_postgres(own_home)
-        (copy,) = reachable.iterdir()
+        (copy,) = reachable.glob("postgres-*")
         assert Path(psutil.Process(server.pid).exe()).is_relative_to(copy)
         assert ask(server, "SELECT 1") == (1,)
         server.stop()
         assert start_postgres(own_home).port
-        assert list(reachable.iterdir()) == [copy]
-        start_postgres(own_home).stop()
+        assert list(reachable.glob("postgres-*")) == [copy]
+        start_postgres(own_home).discard()
 
 
 def test_every_test_gets_a_database_of_its_own(postgres, postgres_database):

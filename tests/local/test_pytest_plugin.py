@@ -21,6 +21,17 @@ def test_with_kafka(kafka, make_topic, number):
     folder = pathlib.Path(__file__).parent
     (folder / f"seen-{number}").write_text(f"{kafka.bootstrap_servers} {name} {kafka.folder}")
 """
+WITH_VALKEY = """
+import pathlib
+import pytest
+import redis
+
+@pytest.mark.parametrize("number", range(4))
+def test_with_valkey(valkey, number):
+    with redis.Redis.from_url(valkey.url) as client:
+        client.incr("tests")
+    (pathlib.Path(__file__).parent / f"seen-{number}").write_text(f"{valkey.pid} {valkey.log}")
+"""
 WAITING = """
 import pathlib, signal
 
@@ -52,6 +63,18 @@ def test_workers_share_one_broker_and_it_ends_with_them(tmp_path):
     (folder,) = folders
     broker = json.loads((tmp_path / folder / state.STATE_NAME).read_text())["brokers"][0]
     assert not psutil.pid_exists(broker["process"]["pid"])
+
+
+def test_workers_share_one_valkey_and_it_ends_with_them(tmp_path):
+    (tmp_path / "test_them.py").write_text(WITH_VALKEY)
+    answer = subprocess.run(
+        **pytest_command(tmp_path, "-n", "2"), capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    (seen,) = {path.read_text() for path in tmp_path.glob("seen-*")}
+    pid, log = seen.split(" ", 1)
+    assert not psutil.pid_exists(int(pid))
+    assert not (tmp_path / log).with_name("state.json").exists()
 
 
 def test_a_killed_test_run_leaves_no_broker(tmp_path):

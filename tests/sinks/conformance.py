@@ -108,6 +108,41 @@ class SinkConformance:
             assert (await sink.take_over(0, 0)).next_offset == 26
         assert target.written(0) == [0, 3, 9, 25]
 
+    async def test_an_event_that_was_given_up_is_added_once_and_the_position_stays(self, target):
+        async with opened(target) as sink:
+            tenure = await sink.take_over(0, 0)
+            await tenure.write(events(target, 0, 2), 3)
+            (late,) = events(target, 1)
+            await tenure.add(late)
+            await tenure.add(late)
+            await tenure.write(events(target, 3), 4)
+        async with opened(target) as sink:
+            tenure = await sink.take_over(0, 0)
+            assert tenure.next_offset == 4
+            await tenure.add(late)
+        assert sorted(target.written(0)) == [0, 1, 2, 3]
+
+    async def test_what_can_still_not_be_written_is_not_added(self, target):
+        async with opened(target) as sink:
+            tenure = await sink.take_over(0, 0)
+            await tenure.write([], 1)
+            for poison in target.poisons:
+                with pytest.raises(Poisoned) as raised:
+                    await tenure.add(poison(0, 0))
+                assert list(raised.value.reasons) == [0]
+        assert target.written(0) == []
+
+    async def test_an_old_tenure_adds_nothing(self, target):
+        async with opened(target) as one, opened(target) as two:
+            old = await one.take_over(0, 0)
+            await old.write(events(target, 0), 2)
+            await old.add(*events(target, 1))
+            new = await two.take_over(0, 0)
+            await new.add(*events(target, 1))
+            with pytest.raises(Fenced):
+                await old.write(events(target, 2), 3)
+        assert sorted(target.written(0)) == [0, 1]
+
     async def test_a_position_moves_without_events(self, target):
         async with opened(target) as sink:
             await (await sink.take_over(0, 0)).write([], 12)

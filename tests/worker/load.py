@@ -41,7 +41,8 @@ class Load(threading.Thread):
     def stop(self):
         """Stop, and return how many events are in the log."""
         self._stopped.set()
-        self.join()
+        if self.is_alive():
+            self.join()
         assert self._producer.flush(30) == 0
         assert not self._failed, self._failed[0]
         return self.count

@@ -41,7 +41,8 @@ class Journal:
     def entries(self):
         if not self.path.exists():
             return []
-        lines = [line.split() for line in self.path.read_text().splitlines()]
+        *whole, _ = self.path.read_text().split("\n")  # the last line may be half written
+        lines = [line.split() for line in whole]
         return [Entry(line[0], *map(int, line[1:4]), line[4]) for line in lines]
 
     def ended(self):

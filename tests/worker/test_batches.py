@@ -35,7 +35,7 @@ def failures(kafka, topic):
 async def handled(app, kafka, topic, group, count):
     """Run a worker until it has handled so many events, or given them up."""
     async with working(app, kafka, group) as worker:
-        counters = worker._handlings[topic].counters
+        counters = worker._parts[topic].counters
         yield worker
         await until(lambda: counters.received == count, "all came")
         await until(lambda: not worker._bound.events, "all is on record")

@@ -76,7 +76,7 @@ async def ask(kind, kafka, topic, **wanted):
 
 async def recorded(worker, topic, events):
     """Wait until a worker has received so many events, and each is handled or has a letter."""
-    counters = worker._handlings[topic].counters
+    counters = worker._parts[topic].counters
     await until(lambda: counters.received >= events, "all are received")
     await until(lambda: not worker._bound.events, "all is on record")
 
@@ -142,7 +142,7 @@ def test_new_events_of_a_key_wait_while_it_is_replayed(kafka, topic):
             await recorded(worker, topic, 5)
             shop.bad.clear()
             await ask("replay", kafka, topic)
-            await until(lambda: worker._handlings[topic]._replays._running, "the replay runs")
+            await until(lambda: worker._parts[topic]._replays._running, "the replay runs")
             await asyncio.to_thread(publish, kafka, topic, numbered(b"k", start=5, count=5))
             await asyncio.to_thread(publish, kafka, topic, numbered(b"other", start=9))
             await until(lambda: shop.handled[b"other"] == [9], "other keys go on")
@@ -193,7 +193,7 @@ def test_discarding_all_letters_of_a_key_lets_it_go_on(kafka, topic):
         async with working(shop.app, kafka, group) as worker:
             await recorded(worker, topic, 3)
             assert await ask("discarded", kafka, topic) == 3
-            lot = worker._handlings[topic]._parking.lots[0]
+            lot = worker._parts[topic]._parking.lots[0]
             await until(lambda: not lot.parked, "the key is free")
             publish(kafka, topic, numbered(b"k", start=3))
             await until(lambda: shop.count() == 1, "it goes on")
@@ -263,8 +263,8 @@ def test_an_event_that_has_a_letter_is_not_handled_again(kafka, topic):
     async def main():
         publish(kafka, topic, numbered(b"k", count=2))
         async with working(shop.app, kafka, group) as worker:
-            worker._commit = _never
-            worker._commits = lambda _: {}
+            worker._committing._commit = _never
+            worker._committing._commits = lambda _: {}
             await until(lambda: shop.count() == 1, "one is handled, one is a letter")
         shop.bad.clear()
         async with working(shop.app, kafka, group) as worker:
@@ -292,7 +292,7 @@ def test_parking_through_rebalances_keeps_every_key_in_order(kafka, make_topic):
             await until(lambda: shop.count() > 50, "work has begun")
             async with working(shop.app, kafka, group, commit_interval_s=0.01) as second:
                 publish(kafka, topic, numbered(*keys, start=30, count=10))
-                await until(lambda: second._handlings[topic].counters.received, "both work")
+                await until(lambda: second._parts[topic].counters.received, "both work")
             shop.bad.clear()
         async with working(shop.app, kafka, group) as worker:
             await ask("replay", kafka, topic)

@@ -44,7 +44,7 @@ def test_returned_events_are_in_the_log_before_their_event_is_done(kafka, topic,
 
     async def main():
         async with working(app, kafka, group) as worker:
-            counters = worker._handlings[topic].counters
+            counters = worker._parts[topic].counters
             await until(lambda: counters.received == 20, "all came")
             await until(lambda: not worker._bound.events, "all is on record")
 
@@ -65,7 +65,7 @@ def test_an_event_whose_result_cannot_be_published_is_not_done(kafka, topic):
 
     async def main():
         async with working(app, kafka, group) as worker:
-            counters = worker._handlings[topic].counters
+            counters = worker._parts[topic].counters
             await until(lambda: counters.given_up == 2, "both are given up", 40)
 
     asyncio.run(main())
@@ -96,7 +96,7 @@ def test_handlers_that_compute_run_in_processes_of_their_own(
             computing.unlink()
             await until(computing.exists, "it computes again", 40)
             computing.unlink()
-            counters = worker._handlings[topic].counters
+            counters = worker._parts[topic].counters
             await until(lambda: counters.received == 5, "all came")
             await until(lambda: not worker._bound.events, "all is on record", 40)
 

@@ -156,7 +156,7 @@ def test_a_stop_finishes_what_runs_and_leaves_the_rest_to_the_next(kafka, topic)
         async with working(app, kafka, group) as worker:
             await until(lambda: len(begun) == 5, "five run")
             worker.stop()
-            slots = worker._handlings[topic]._slots._slots
+            slots = worker._parts[topic]._slots._slots
             await until(lambda: all(slot.leaving for slot in slots), "the stop waits for them")
             assert finished == []
             go.set()
@@ -326,7 +326,7 @@ def test_a_group_without_a_position_may_start_at_the_newest(kafka, topic):
 
     async def main():
         async with working(app, kafka, group, from_beginning=False) as worker:
-            await until(lambda: worker._consumer._ends.get((topic, 0)) == 1, "it looks at the end")
+            await until(lambda: worker._consumer.end_offset(topic, 0) == 1, "it looks at the end")
             publish(kafka, topic, [(None, b"new")])
             await until(lambda: handled, "the new one is handled")
 
@@ -420,7 +420,7 @@ def test_a_rebalance_is_served_at_the_bound(kafka, make_topic):
             await until(lambda: worker._consumer._paused, "the first is at its bound")
             async with working(free, kafka, group):
                 await until(lambda: handled, "the second has a partition")
-                assert len(worker._handlings[topic].progress) == 1
+                assert len(worker._parts[topic].progress) == 1
                 assert worker._bound.events <= 10
 
     asyncio.run(main())

@@ -41,6 +41,10 @@ HANDLERS = Budget("no-op handlers by key over plain consume()", 0.35, is_least=T
 HANDLED = Budget("no-op handlers by key", 300_000, is_least=True, unit="/s")
 WAITING = Budget("5 ms handlers, 64 at once, over 64 bare tasks", 0.95, is_least=True)
 OTHERS = Budget("other keys' rate while one key fails, over their rate else", 0.95, is_least=True)
+TRANSACTIONS = Budget(
+    "transactional handlers, 64 at once, over plain transactions", 0.75, is_least=True
+)
+ROWS = Budget("Kafka to table, over COPY BINARY of the same rows", 0.7, is_least=True)
 PEER = Budget("no-op handlers by key over Parallel Consumer's", 25, is_least=True)
 BULK = Budget("eventstream publish over kafka-producer-perf-test", 2.5, is_least=True)
 GO_GATEWAY = {

@@ -18,6 +18,7 @@ import psutil
 from eventstream.errors import LocalServerError
 from eventstream.local import training
 from eventstream.local.kafka import LocalKafka
+from eventstream.local.postgres import start_postgres
 from eventstream.local.progress import Terminal
 from eventstream.log.admin import Admin
 from eventstream.settings import BrokerSettings, HomeSettings, KafkaSettings
@@ -158,6 +159,20 @@ def measured_kafka(bootstrap_servers: str | None, home: HomeSettings) -> Iterato
         local = HomeSettings(home=Path(folder), cache=home.cache)
         with LocalKafka(local, BrokerSettings(broker_port=0)) as kafka:
             yield KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)
+
+
+@contextlib.contextmanager
+def measured_postgres(dsn: str | None) -> Iterator[str]:
+    """Give the DSN of the PostgreSQL to measure with, as `measured_kafka` gives a Kafka."""
+    if dsn:
+        yield dsn
+        return
+    with tempfile.TemporaryDirectory(prefix="eventstream-bench-") as folder:
+        server = start_postgres(HomeSettings(home=Path(folder)))
+        try:
+            yield server.dsn
+        finally:
+            server.discard()
 
 
 @contextlib.contextmanager

@@ -104,10 +104,10 @@ async def _handle_all(kafka: KafkaSettings, topic: str, count: int) -> float:
     settings = WorkerSettings(group=uuid.uuid4().hex)
     worker = Worker(app, KafkaReach(kafka, settings), settings)
     running = asyncio.create_task(worker.run())
-    while not (before := _handled(worker)):
+    while not (before := handled(worker)):
         await asyncio.sleep(LOOK_INTERVAL_S)
     began = time.perf_counter()
-    while (now := _handled(worker)) < count:
+    while (now := handled(worker)) < count:
         await asyncio.sleep(LOOK_INTERVAL_S)
     rate = (now - before) / (time.perf_counter() - began)
     worker.stop()
@@ -115,7 +115,8 @@ async def _handle_all(kafka: KafkaSettings, topic: str, count: int) -> float:
     return rate
 
 
-def _handled(worker: Worker) -> int:
+def handled(worker: Worker) -> int:
+    """Count the events whose handler finished."""
     return int(sum(each.value for each in worker.samples() if each.metric == metrics.HANDLED.name))
 
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from eventstream.cli import bench, broker, deadletters, groups, keys, schemas, topics
+from eventstream.cli import bench, broker, deadletters, groups, keys, schemas, sink, topics
 from eventstream.cli.consume import consume
+from eventstream.cli.dsn import dsn
 from eventstream.cli.gateway import gateway
 from eventstream.cli.publish import publish
 from eventstream.cli.up import doctor, down, status, up
@@ -24,11 +25,13 @@ app = typer.Typer(
 app.command()(up)
 app.command()(status)
 app.command()(down)
+app.command()(dsn)
 app.command()(doctor)
 app.command()(gateway)
 app.command()(worker)
 app.command()(publish)
 app.command()(consume)
+app.add_typer(sink.app, name="sink")
 app.add_typer(broker.app, name="broker")
 app.add_typer(topics.app, name="topics")
 app.add_typer(groups.app, name="groups")

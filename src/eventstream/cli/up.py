@@ -14,7 +14,7 @@ import typer
 from eventstream.cli.options import with_settings
 from eventstream.cli.output import Json, print_json
 from eventstream.errors import LocalServerError
-from eventstream.settings import BrokerSettings, HomeSettings
+from eventstream.settings import BrokerSettings, HomeSettings, StoreSettings
 
 if TYPE_CHECKING:
     from eventstream.local.stack import Stack, StackState
@@ -27,6 +27,7 @@ DETACHED_TIMEOUT_S = 180.0
 def up(
     home: HomeSettings,
     broker: BrokerSettings,
+    stores: StoreSettings,
     app: Annotated[
         str | None,
         typer.Argument(
@@ -42,6 +43,16 @@ def up(
     ] = 8080,
     topic: Annotated[str, typer.Option(help="The topic of POST /publish.")] = "events",
     processes: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    with_: Annotated[
+        str,
+        typer.Option(
+            "--with",
+            envvar="EVENTSTREAM_WITH",
+            metavar="DATABASES",
+            help="Databases to start beside them: postgres, redis (a Valkey), or both with a comma"
+            " between; see `eventstream dsn`.",
+        ),
+    ] = "",
     detach: Annotated[
         bool, typer.Option("--detach", help="Return once it is ready; `down` stops it.")
     ] = False,
@@ -51,12 +62,15 @@ def up(
     Examples:
       eventstream up
       eventstream up shop.handlers:app --processes 2 --detach
+      eventstream up --with postgres,redis
       curl -X POST http://localhost:8080/publish -H 'Content-Type: application/json' \
         -d '{"message": "Hello, Kafka!"}'
     """
     from eventstream.local.progress import Terminal
     from eventstream.local.stack import Stack, require_none
+    from eventstream.local.stores import Stores, chosen
 
+    names = chosen(with_)
     require_none(home)
     if detach:
         _detach(home)
@@ -64,6 +78,7 @@ def up(
     if app is None and Path("examples/hello.py").is_file():
         app = EXAMPLE
     began = time.monotonic()
+    progress = Terminal()
     stack = Stack(
         home,
         broker,
@@ -72,7 +87,8 @@ def up(
         topic=topic,
         app=app,
         processes=processes,
-        progress=Terminal(),
+        stores=Stores(names, home, stores, progress),
+        progress=progress,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -102,6 +118,9 @@ def status(home: HomeSettings, as_json: Json = False) -> None:
         print("No stack runs here; start one: eventstream up.")
     else:
         print(f"kafka    {state.kafka}")
+        for store in state.stores:
+            pid = "" if store.process is None else f", pid {store.process.pid}"
+            print(f"{store.name:<8} {store.where}  {store.state}{pid}")
         for service in state.services:
             alive = "ready" if service.process.running is not None else "ended"
             print(f"{service.name:<8} {service.where}  {alive}, pid {service.process.pid}")
@@ -163,6 +182,16 @@ def _facts(state: StackState | None) -> dict[str, Any]:
         "ready": state.ready,
         "pid": state.owner.pid,
         "kafka": state.kafka,
+        "stores": [
+            {
+                "name": store.name,
+                "where": store.where,
+                "state": store.state,
+                "pid": None if store.process is None else store.process.pid,
+                "log": store.log,
+            }
+            for store in state.stores
+        ],
         "services": [
             {
                 "name": service.name,
@@ -189,19 +218,18 @@ def _watch(stack: Stack, home: HomeSettings) -> None:
     """Show what happens until Ctrl-C.
 
     Raises:
-        LocalServerError: A program ended by itself.
+        LocalServerError: A program or a database ended by itself.
     """
     from rich.console import Console
     from rich.live import Live
 
     from eventstream.local.panel import LogTail, Rates, draw
-    from eventstream.local.stack import last_line
 
     console = Console()
     rates = Rates(home.home / "metrics")
     tails = [LogTail(service) for service in stack.state.services]
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        while (ended := stack.ended()) is None:
+        while (news := stack.ended()) is None:
             for tail in tails:
                 for line in tail.lines():
                     console.print(
@@ -211,7 +239,7 @@ def _watch(stack: Stack, home: HomeSettings) -> None:
                 rates.update()
                 live.update(draw(stack, rates), refresh=True)
             time.sleep(REFRESH_S)
-    raise LocalServerError(f"The {ended.name} ended by itself: {last_line(ended)}.")
+    raise LocalServerError(news)
 
 
 def _detach(home: HomeSettings) -> None:

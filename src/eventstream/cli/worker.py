@@ -24,7 +24,6 @@ def worker(
     exits at once, and what was not committed comes again. On SIGHUP several processes are
     restarted one after the other; one that is alone stops.
 
-    \b
     Examples:
       eventstream worker shop:app --reload
       eventstream worker shop.handlers:app --processes 4 --group shop

@@ -35,6 +35,12 @@ def _last_error(log: str) -> str:
     return ": ".join(part.rstrip(". ") for part in (message, said) if part)
 
 
+def ending(console: str) -> str:
+    """Return how a server ended, as its guardian tells; empty where it does not."""
+    found = [news["how"] for line in console.splitlines() if (news := _NEWS.match(line))]
+    return found[-1] if found else ""
+
+
 def last_words(console: str) -> str:
     """Return the last line a program wrote itself, or else how it ended."""
     lines = [line.strip() for line in console.splitlines() if line.strip()]

@@ -98,6 +98,10 @@ def draw(stack: Stack, rates: Rates) -> Group:
         table.add_column(name)
     table.add_column("events/s", justify="right")
     table.add_row("kafka", stack.state.kafka, "", Text("ready", style="green"), "")
+    for store in stack.state.stores:
+        pid = "" if store.process is None else str(store.process.pid)
+        style = "red" if store.state == "ended" else "green"
+        table.add_row(store.name, store.where, pid, Text(store.state, style=style), "")
     units = {"gateway": metrics.EVENTS.name, "worker": metrics.HANDLED.name}
     for service in stack.state.services:
         alive = service.process.running is not None

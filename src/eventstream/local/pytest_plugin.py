@@ -1,9 +1,9 @@
-"""Fixtures that give a test a real Kafka, and a real PostgreSQL.
+"""Fixtures that give a test a real Kafka, a real PostgreSQL and a real Valkey.
 
-`kafka` is one broker, `kafka_cluster` three, `postgres` a server; each is started when a test first
-asks for it and shared by the whole session: all workers of pytest-xdist use the same one. They end
-with the session, however it ends. `topic`, `make_topic` and `postgres_database` keep tests out of
-each other's way.
+`kafka` is one broker, `kafka_cluster` three, `postgres` and `valkey` a server each; each is started
+when a test first asks for it and shared by the whole session: all workers of pytest-xdist use the
+same one. They end with the session, however it ends. `topic`, `make_topic` and `postgres_database`
+keep tests out of each other's way; `own_valkey` is one test's alone.
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
-    from typing import Protocol
+    from typing import Protocol, TypeVar
 
+    from eventstream.local.database import RunningDatabase
     from eventstream.local.kafka import LocalKafka
     from eventstream.local.postgres import RunningPostgres
+    from eventstream.local.valkey import RunningValkey
+
+    Running = TypeVar("Running", bound=RunningDatabase)
 
     class MakeTopic(Protocol):
         """Creates a topic of its own for a test and returns its name."""
@@ -85,19 +89,9 @@ def topic(make_topic: MakeTopic) -> str:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres]:
     """Give a running PostgreSQL; `postgres.dsn` is how its superuser reaches it."""
     from eventstream.local.postgres import start_postgres  # noqa: PLC0415
-    from eventstream.settings import HomeSettings  # noqa: PLC0415
 
-    folder = _folder(tmp_path_factory, "postgres")
-    with _use(folder) as users:
-        running = start_postgres(HomeSettings(home=folder), owner_pid=_owner())
-        users.append(_me())
-    try:
+    with _shared_database(tmp_path_factory, "postgres", start_postgres) as running:
         yield running
-    finally:
-        with _use(folder) as users:
-            users.remove(_me())
-            if not users:
-                running.discard()
 
 
 @pytest.fixture
@@ -110,6 +104,49 @@ def postgres_database(postgres: RunningPostgres) -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name}")
         yield postgres.dsn.rpartition("/")[0] + "/" + name
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningValkey]:
+    """Give a running Valkey; `valkey.url` is how clients reach it.
+
+    Its keys and function libraries are every test's: use names of your own, or `own_valkey`.
+    """
+    from eventstream.local.valkey import start_valkey  # noqa: PLC0415
+
+    with _shared_database(tmp_path_factory, "valkey", start_valkey) as running:
+        yield running
+
+
+@pytest.fixture
+def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningValkey]:
+    """Give an empty Valkey of the test's own, to `kill` and to `restart`; deleted after it."""
+    from eventstream.local.valkey import start_valkey  # noqa: PLC0415
+    from eventstream.settings import HomeSettings  # noqa: PLC0415
+
+    running = start_valkey(HomeSettings(home=tmp_path_factory.mktemp("own-valkey")))
+    yield running
+    running.discard()
+
+
+@contextlib.contextmanager
+def _shared_database(
+    tmp_path_factory: pytest.TempPathFactory, name: str, start: Callable[..., Running]
+) -> Iterator[Running]:
+    """Share one database server among all who enter; the last to leave deletes it."""
+    from eventstream.settings import HomeSettings  # noqa: PLC0415
+
+    folder = _folder(tmp_path_factory, name)
+    with _use(folder) as users:
+        running = start(HomeSettings(home=folder), owner_pid=_owner())
+        users.append(_me())
+    try:
+        yield running
+    finally:
+        with _use(folder) as users:
+            users.remove(_me())
+            if not users:
+                running.discard()
 
 
 @contextlib.contextmanager

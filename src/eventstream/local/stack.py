@@ -1,4 +1,4 @@
-"""Kafka, the gateway and a worker on this machine, as one thing that starts and stops."""
+"""Kafka, databases, gateway and worker on this machine, as one thing that starts and stops."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from eventstream.errors import LocalServerError
 from eventstream.local import process, training
 from eventstream.local.failures import last_words
 from eventstream.local.kafka import LocalKafka
+from eventstream.local.stores import Store
 from eventstream.log.admin import Admin
 from eventstream.settings import KafkaSettings
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eventstream.local.progress import Progress
+    from eventstream.local.stores import Stores
     from eventstream.settings import BrokerSettings, HomeSettings
 
 PARTITIONS = 6
@@ -58,12 +60,15 @@ class StackState(msgspec.Struct, frozen=True):
         owner: The process that holds the stack up; it ends it on SIGTERM.
         kafka: The brokers' addresses.
         services: The programs beside Kafka.
+        ready: Whether all of them are.
+        stores: The databases beside them.
     """
 
     owner: process.ServerProcess
     kafka: str
     services: tuple[Service, ...] = ()
     ready: bool = False
+    stores: tuple[Store, ...] = ()
 
 
 class Stack:
@@ -76,6 +81,7 @@ class Stack:
         port: The gateway's port.
         app: The worker's `module:app`; `None` runs no worker.
         processes: The worker's processes.
+        stores: The databases, which gateway and worker are told how to reach.
         progress: Who hears of steps that take seconds.
     """
 
@@ -89,6 +95,7 @@ class Stack:
         topic: str,
         app: str | None,
         processes: int,
+        stores: Stores,
         progress: Progress,
     ) -> None:
         self._home = home
@@ -97,6 +104,7 @@ class Stack:
         self._topic = topic
         self._app = app
         self._processes = processes
+        self._stores = stores
         self._progress = progress
         self._kafka = LocalKafka(home, broker, progress=progress)
         self._started_kafka = False
@@ -121,6 +129,8 @@ class Stack:
         if self._topic not in admin.topics():
             admin.create_topic(self._topic, PARTITIONS)
         self._note(kafka=addresses)
+        for store in self._stores.start():
+            self._note(stores=(*self.state.stores, store))
         reach = [f"--bootstrap-servers={addresses}", f"--home={self._home.home}"]
         serve = [f"--host={self._host}", f"--port={self._port}", f"--default-topic={self._topic}"]
         gateway = self._launch("gateway", self.url, ["gateway", *reach, *serve])
@@ -142,7 +152,7 @@ class Stack:
             Path.cwd(),
             log,
             process.Owner.of(os.getpid()),
-            {**os.environ, "EVENTSTREAM_LOG_FORMAT": "json"},
+            {**os.environ, **self._stores.environment, "EVENTSTREAM_LOG_FORMAT": "json"},
         )
         service = Service(name, where, server, str(log))
         self._note(services=(*self.state.services, service))
@@ -160,18 +170,25 @@ class Stack:
                 )
             time.sleep(_LOOK_INTERVAL_S)
 
-    def ended(self) -> Service | None:
-        """Return a program that has ended by itself, or `None`."""
-        return next((each for each in self.state.services if each.process.running is None), None)
+    def ended(self) -> str | None:
+        """Say what has ended by itself, and its last words; `None` while all runs."""
+        for service in self.state.services:
+            if service.process.running is None:
+                return f"The {service.name} ended by itself: {last_line(service)}."
+        for store in self.state.stores:
+            if store.state == "ended":
+                return f"The local {store.name} ended by itself: {store.ending}."
+        return None
 
     def stop(self) -> None:
-        """Stop the gateway, then the worker, then Kafka, each once it has finished its work."""
+        """Stop the gateway, the worker, the databases, then Kafka, each with its work finished."""
         for service in self.state.services:
             self._progress.say(f"Stopping the {service.name} ...")
             service.process.signal(signal.SIGTERM)
             if process.wait_ended([service.process], STOP_TIMEOUT_S):
                 service.process.signal(signal.SIGKILL)
                 process.wait_ended([service.process], STOP_TIMEOUT_S)
+        self._stores.stop()
         if self._started_kafka:
             self._progress.say("Stopping Kafka ...")
             self._kafka.stop()

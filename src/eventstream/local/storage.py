@@ -44,8 +44,8 @@ def writing(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def require_room(folder: Path, min_free_bytes: int) -> None:
-    """Make sure the disk is not full.
+def require_room(folder: Path, min_free_bytes: int, server: str = "Kafka") -> None:
+    """Make sure the disk is not full before a server starts.
 
     Raises:
         LocalServerError: It nearly is.
@@ -53,8 +53,8 @@ def require_room(folder: Path, min_free_bytes: int) -> None:
     free_bytes = shutil.disk_usage(folder).free
     if free_bytes < min_free_bytes:
         raise LocalServerError(
-            f"The disk of {folder} is full: {free_bytes // _MEGABYTE} MB are free and Kafka needs"
-            f" {min_free_bytes // _MEGABYTE} MB to start; make room, or give another --home."
+            f"The disk of {folder} is full: {free_bytes // _MEGABYTE} MB are free and {server}"
+            f" needs {min_free_bytes // _MEGABYTE} MB to start; make room, or give another --home."
         )
 
 

@@ -1,4 +1,4 @@
-"""Servers that refuse to run as root: whom they run as then, and what that user can reach.
+"""Servers that are not run as root: whom they run as then, and what that user can reach.
 
 No user is added and no folder's mode is changed. Where the user cannot reach a folder, root's home
 say, its files are in a folder of ours under /var/tmp, which belongs to root.
@@ -44,8 +44,8 @@ def account() -> Account | None:
             continue
         return Account(name, found.pw_uid, found.pw_gid)
     raise LocalServerError(
-        "PostgreSQL refuses to run as root, and this system has no user `nobody` to run it as;"
-        " start it as another user."
+        "Database servers are not run as root, and this system has no user `nobody` to run them as;"
+        " start them as another user."
     )
 
 
@@ -94,6 +94,32 @@ def reachable_folder() -> Path:
         raise LocalServerError(f"{folder} belongs to somebody else; remove it.")
     folder.chmod(0o755)
     return folder
+
+
+def copy_within_reach(name: str, *folders: Path, leaves_out: tuple[str, ...] = ()) -> Path:
+    """Copy folders of programs side by side to where every user can run them, once.
+
+    Args:
+        name: What the copy is called, its version in it.
+        folders: What is copied.
+        leaves_out: Names of what is not.
+
+    Returns:
+        The folder the copies are in.
+    """
+    target = reachable_folder() / name
+    if not target.exists():
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix="new-") as arriving:
+            new = Path(arriving) / "copy"
+            unused = shutil.ignore_patterns(*leaves_out)
+            for folder in folders:
+                shutil.copytree(folder, new / folder.name, symlinks=True, ignore=unused)
+            for path in (new, *new.rglob("*")):
+                if not path.is_symlink():
+                    path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+            if not target.exists():
+                new.rename(target)
+    return target
 
 
 def _may_enter(path: Path, user: Account) -> bool:

@@ -13,7 +13,6 @@ bound is free.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 import time
@@ -28,10 +27,12 @@ from eventstream.log.commits import Commits, as_kafkas, commit_now
 from eventstream.log.consumer_options import consumer_options, refuses_protocol
 from eventstream.log.faults import translate
 from eventstream.log.listener import NOWHERE, Position
+from eventstream.log.lookout import LOOKUP_TIMEOUT_S, Lookout
+from eventstream.log.placing import Placing
 from eventstream.log.received import runs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from eventstream.log.bound import Bound
     from eventstream.log.listener import Listener, Partition, Positions
@@ -43,9 +44,7 @@ BATCH_EVENTS = 2_000
 POLL_INTERVAL_S = 0.1
 WORKING_POLL_INTERVAL_S = 0.01
 PAUSE_AFTER_S = 2.0
-LOOK_INTERVAL_S = 1.0
 GIVE_UP_MARGIN_S = 5.0
-LOOKUP_TIMEOUT_S = 5.0
 TELL_AGAIN_S = 60.0
 
 
@@ -58,6 +57,7 @@ class Consumer:
         topics: What to subscribe to.
         listener: Called in the loop with everything that happens.
         bound: How much may be read before it is committed.
+        placed: Those of the topics whose partitions are read from where the listener says.
 
     Raises:
         InvalidSetting: The client refuses an option.
@@ -70,6 +70,7 @@ class Consumer:
         topics: Sequence[str],
         listener: Listener,
         bound: Bound,
+        placed: Collection[str] = (),
     ) -> None:
         self._kafka = kafka
         self._settings = settings
@@ -78,12 +79,11 @@ class Consumer:
         self._listener = listener
         self._bound = bound
         self._commits = Commits(bound)
+        self._placing = Placing(placed, from_beginning=settings.from_beginning)
         self._protocol = kafka.client_options().get("group.protocol", "consumer")
         self._consumer = self._connect()
         self._thread = threading.Thread(target=self._run, name="kafka-consumer", daemon=True)
-        self._ends: dict[Partition, int] = {}
-        self._look_due = 0.0
-        self._topics_due = 0.0
+        self._lookout = Lookout(self._topics, self._judge)
         self._loop: asyncio.AbstractEventLoop
         self._ended: asyncio.Event
         self._batches = 0
@@ -120,9 +120,14 @@ class Consumer:
         """Read on from all partitions but these; what was fetched of them may still come."""
         self._to_hold = partitions
 
+    def place(self, partition: Partition, offset: int) -> None:
+        """Read a partition from an offset on, if it is still this process's; `assigned` follows."""
+        self._placing.place(partition, offset)
+        self._bound.wake()
+
     def end_offset(self, topic: str, partition: int) -> int:
         """One more than the partition's last offset, as last heard; -1 when not heard yet."""
-        return self._ends.get((topic, partition), -1)
+        return self._lookout.ends.get((topic, partition), -1)
 
     def _connect(self) -> KafkaConsumer:
         options = consumer_options(self._kafka, self._settings, self._protocol)
@@ -138,7 +143,6 @@ class Consumer:
     # Everything below runs in the thread.
 
     def _run(self) -> None:
-        self._topics_due = time.monotonic() + LOOK_INTERVAL_S
         try:
             self._subscribe()
             while not self._stopping and self._fatal is None:
@@ -174,8 +178,9 @@ class Consumer:
         bound = self._bound
         if self._commits.is_wished:
             self._commits.grant(self._consumer)
-        if time.monotonic() >= self._look_due:
-            self._look_around()
+        if self._placing.is_due:
+            self._place()
+        self._lookout.look(self._consumer)
         if self._is_at_the_bound():
             self._stay_at_the_bound()
             return
@@ -203,16 +208,23 @@ class Consumer:
             self._hand_over([message])
 
     def _has_something_to_do(self) -> bool:
-        return self._stopping or self._commits.is_wished or not self._is_at_the_bound()
+        is_wanted = self._stopping or self._commits.is_wished or self._placing.is_due
+        return is_wanted or not self._is_at_the_bound()
 
     def _leave_the_bound(self) -> None:
         self._full_since = 0.0
         if self._paused:
-            self._consumer.resume(self._consumer.assignment())
+            self._consumer.resume(self._placing.without_waiting(self._consumer.assignment()))
             self._paused = False
             self._held = set()
         if self._held != self._to_hold:
             self._hold()
+
+    def _place(self) -> None:
+        if starts := self._placing.find_starts(self._consumer):
+            self._loop.call_soon_threadsafe(self._listener.entrusted, starts)
+        if placed := self._placing.seek(self._consumer, is_paused=self._paused):
+            self._loop.call_soon_threadsafe(self._listener.assigned, placed)
 
     def _pause(self) -> None:
         self._consumer.pause(self._consumer.assignment())
@@ -255,7 +267,7 @@ class Consumer:
         """Log a problem that passes by itself, not more often than every `TELL_AGAIN_S`."""
         now = time.monotonic()
         if isinstance(problem, KafkaUnavailable):
-            self._topics_due = now + TELL_AGAIN_S
+            self._lookout.put_topics_off()
         if now >= self._tell_again.get(str(problem), 0.0):
             self._tell_again[str(problem)] = now + TELL_AGAIN_S
             log.warning("Kafka reports a problem", problem=str(problem))
@@ -264,7 +276,14 @@ class Consumer:
         if partitions:
             log.info("partitions assigned", partitions=_shown(partitions))
         self._held.difference_update(partitions)
-        positions = dict.fromkeys(partitions, NOWHERE)
+        waiting = self._placing.assigned(partitions)
+        if waiting:
+            # The client assigns when this callback has returned, unless that was done here.
+            self._consumer.incremental_assign([TopicPartition(*where) for where in partitions])
+            self._consumer.pause([TopicPartition(*where) for where in waiting])
+        positions = dict.fromkeys(set(partitions).difference(waiting), NOWHERE)
+        if waiting and not positions:
+            return
         try:
             known = self._consumer.committed(as_kafkas(positions), LOOKUP_TIMEOUT_S)
         except KafkaException as error:
@@ -278,6 +297,7 @@ class Consumer:
         self._loop.call_soon_threadsafe(self._listener.assigned, positions)
 
     def _on_revoke(self, partitions: Sequence[Partition]) -> None:
+        self._placing.left(partitions)
         finishing = asyncio.run_coroutine_threadsafe(self._listener.give_up(partitions), self._loop)
         try:
             positions = finishing.result(self._settings.drain_timeout_s + GIVE_UP_MARGIN_S)
@@ -293,26 +313,9 @@ class Consumer:
 
     def _on_lost(self, partitions: Sequence[Partition]) -> None:
         log.warning("partitions lost", partitions=_shown(partitions))
+        self._placing.left(partitions)
         self._commits.drop()
         self._loop.call_soon_threadsafe(self._listener.lost, partitions)
-
-    def _look_around(self) -> None:
-        """Note where partitions end, and say which topics are missing; KIP-848 does not."""
-        self._look_due = time.monotonic() + LOOK_INTERVAL_S
-        assigned = self._consumer.assignment()
-        ends = {}
-        for one in assigned:
-            with contextlib.suppress(KafkaException):
-                _, end = self._consumer.get_watermark_offsets(one, cached=True)
-                ends[one.topic, one.partition] = end
-        self._ends = ends
-        if time.monotonic() >= self._topics_due:
-            self._topics_due = time.monotonic() + TELL_AGAIN_S
-            for topic in {*self._topics}.difference(one.topic for one in assigned):
-                with contextlib.suppress(KafkaException):
-                    error = self._consumer.list_topics(topic, LOOKUP_TIMEOUT_S).topics[topic].error
-                    if error is not None:
-                        self._judge(error, topic)
 
 
 def _guarded(

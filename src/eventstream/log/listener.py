@@ -36,6 +36,13 @@ class Listener(Protocol):
     def assigned(self, committed: Positions) -> None:
         """Partitions are this process's from now on, from these positions on."""
 
+    def entrusted(self, starts: Positions) -> None:
+        """Partitions are this process's that wait until they are placed; see `Reading.place`.
+
+        Args:
+            starts: Where each would begin by what is committed, or by the settings.
+        """
+
     def received(self, runs: Sequence[Run]) -> None:
         """Take events, in offset order within a partition; they count against the bound."""
 

@@ -66,6 +66,18 @@ class Tenure(Protocol):
             SinkRefused: Nothing was written, nor will be until somebody changes something.
         """
 
+    async def add(self, event: Event) -> None:
+        """Write the effects of an event that was given up before; the position stays.
+
+        However often it is called for one event, the effects are there once.
+
+        Args:
+            event: The event, with its own offset, which the position has passed.
+
+        Raises:
+            As `write` does.
+        """
+
 
 class Sink(Protocol):
     """Where effects go; owned by an event loop."""
@@ -125,8 +137,8 @@ class Begun(NamedTuple):
     done: Sequence[int]
 
 
-class Ledger(Protocol):
-    """Where handlers' transactions go, and what is done; owned by an event loop.
+class Keeper(Protocol):
+    """Keeps positions of one consumer group; owned by an event loop.
 
     Where a partition is named it is one that was taken over, and not released since.
     """
@@ -152,18 +164,6 @@ class Ledger(Protocol):
             SinkRefused: It refuses.
         """
 
-    async def run(self, event: Event, work: Callable[[Any], Awaitable[None]]) -> None:
-        """Do an event's work, and note that it is done, in one transaction.
-
-        Args:
-            event: The event.
-            work: Called with the transaction; again where that failed for a reason that passes.
-
-        Raises:
-            Fenced: Another owner has the partition; nothing was done.
-            Exception: What `work` raised; nothing was done.
-        """
-
     async def advance(self, topic: str, partition: int, to_offset: int) -> None:
         """Note that all before an offset is done.
 
@@ -179,14 +179,32 @@ class Ledger(Protocol):
         """Let go of the server."""
 
 
+class Ledger(Keeper, Protocol):
+    """Where handlers' transactions go, and what is done."""
+
+    async def run(
+        self, event: Event, work: Callable[[Any], Awaitable[None]], *, again: bool = False
+    ) -> None:
+        """Do an event's work, and note that it is done, in one transaction.
+
+        Args:
+            event: The event.
+            work: Called with the transaction; again where that failed for a reason that passes.
+            again: Whether the event was given up before, and its position passed; it is noted
+                apart that it is done after all.
+
+        Raises:
+            Fenced: Another owner has the partition; nothing was done.
+            Exception: What `work` raised; nothing was done.
+        """
+
+
 class LedgerSettings(Protocol):
-    """What `App.on` is given as `ledger`: which database, not yet connected to.
+    """What `App.on` is given as `ledger`: which database, not yet connected to."""
 
-    Attributes:
-        transaction: What a handler's parameter is annotated with that gets the transaction.
-    """
-
-    transaction: type
+    @property
+    def transaction(self) -> type:
+        """What a handler's parameter is annotated with that gets the transaction."""
 
     def connect(
         self, group: str, on_void: Callable[[], None], chance: Callable[[], float]

@@ -12,7 +12,7 @@ from eventstream.worker.arguments import batch_arguments_of
 from eventstream.worker.handlers import awaitable_batch_handler, awaitable_handler
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from random import Random
 
     from eventstream.events import Event
@@ -58,10 +58,10 @@ class WatchedHandlers:
         self._slow: dict[bytes | None, bool] = {}
         self.healed = False
 
-    def of(self, app: App) -> App:
-        """Give the same app with its handlers watched."""
+    def of(self, handlers: Iterable[Subscription]) -> App:
+        """Give an app with these handlers, watched."""
         watched = App()
-        for subscription in app.subscriptions:
+        for subscription in handlers:
             watched.add(self._watched(subscription))
         return watched
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from eventstream.errors import KafkaUnavailable
 from eventstream.log.consumer import GIVE_UP_MARGIN_S
+from eventstream.log.listener import Position
 from eventstream.log.received import runs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from confluent_kafka import Message
 
@@ -32,6 +33,7 @@ class Member:
         listener: Called in the loop with everything that happens.
         bound: How much may be read before it is committed.
         drain_timeout_s: How long partitions are waited for that are to be given up.
+        placed: Topics whose partitions wait until they are placed.
 
     Attributes:
         process: Whose it is.
@@ -46,13 +48,15 @@ class Member:
         listener: Listener,
         bound: Bound,
         drain_timeout_s: float,
+        placed: Collection[str],
     ) -> None:
         self.process = process
         self._kafka = kafka
         self._listener = listener
         self.bound = bound
         self._drain_timeout_s = drain_timeout_s
-        self._positions: dict[Partition, int] = {}
+        self._placed = frozenset(placed)
+        self._positions: dict[Partition, int | None] = {}
         self._held: frozenset[Partition] = frozenset()
         self._wish: tuple[Positions, asyncio.Future[set[Partition]]] | None = None
         self._batches = 0
@@ -83,6 +87,13 @@ class Member:
             self._held = partitions
             self._kafka.changed.notify()
 
+    def place(self, partition: Partition, offset: int) -> None:
+        """Read a partition from an offset on, if it is still this member's."""
+        if partition in self._positions:
+            self._positions[partition] = offset
+            self._kafka.loop.call_soon(self._listener.assigned, {partition: Position(offset)})
+            self._kafka.changed.notify()
+
     def end_offset(self, topic: str, partition: int) -> int:
         """One more than the partition's last offset."""
         return self._kafka.logs[topic, partition].end
@@ -110,9 +121,20 @@ class Member:
         group.leave(self)
 
     def _begin(self, granted: Positions) -> None:
+        waiting: Positions = {}
+        known: Positions = {}
         for where, position in granted.items():
-            self._positions[where] = max(0, position.offset)
-        self._kafka.loop.call_soon(self._listener.assigned, granted)
+            start = max(0, position.offset)
+            if where[0] in self._placed:
+                self._positions[where] = None
+                waiting[where] = Position(start)
+            else:
+                self._positions[where] = start
+                known[where] = position
+        if known:
+            self._kafka.loop.call_soon(self._listener.assigned, known)
+        if waiting:
+            self._kafka.loop.call_soon(self._listener.entrusted, waiting)
 
     async def _give_up(self, partitions: list[Partition]) -> None:
         for where in partitions:
@@ -159,13 +181,16 @@ class Member:
                 answer.set_result(set())
 
     def _read(self) -> list[Message]:
-        free = [where for where in self._positions if where not in self._held]
+        free = [
+            (where, position)
+            for where, position in self._positions.items()
+            if position is not None and where not in self._held
+        ]
         self._kafka.chance.shuffle(free)
         most = min(self.bound.room, self._kafka.chance.randint(1, MOST_EVENTS))
         messages: list[Message] = []
-        for where in free:
-            log = self._kafka.logs[where]
-            some = log.read(self._positions[where], most - len(messages))
+        for where, position in free:
+            some = self._kafka.logs[where].read(position, most - len(messages))
             if some:
                 self._positions[where] = (some[-1].offset() or 0) + 1
                 messages += some

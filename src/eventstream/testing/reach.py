@@ -89,11 +89,17 @@ class SimulatedReach:
         self._settings = settings
         self.member: Member | None = None
 
-    def reading(self, topics: Sequence[str], listener: Listener, bound: Bound) -> Member:
+    def reading(
+        self,
+        topics: Sequence[str],
+        listener: Listener,
+        bound: Bound,
+        placed: Collection[str] = (),
+    ) -> Member:
         """Make the group's member."""
         del topics
         drain_timeout_s = self._settings.drain_timeout_s
-        self.member = Member(self._process, self._kafka, listener, bound, drain_timeout_s)
+        self.member = Member(self._process, self._kafka, listener, bound, drain_timeout_s, placed)
         return self.member
 
     def following(self, reader: Reader) -> Follower:

@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from eventstream.deadletters.marks import MARK_HEADERS, PARKED_SUFFIX, marks_of
-from eventstream.errors import EventstreamError
+from eventstream.errors import EventstreamError, InvalidSetting
 from eventstream.settings import WorkerSettings
 from eventstream.testing.faults import Faults
 from eventstream.testing.handlers import WatchedHandlers
@@ -17,6 +17,7 @@ from eventstream.testing.reach import SimulatedReach
 from eventstream.testing.witness import Broken, Witness
 from eventstream.worker.machine import Machine
 from eventstream.worker.runner import Worker
+from eventstream.worker.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -94,13 +95,14 @@ class Simulation:
         self._events = list(events)
         self._loop = VirtualLoop()
         self._faults = faults or Faults.drawn(self._chance)
-        topics = [each.topic for each in app.subscriptions]
+        handlers = _handlers_of(app)
+        topics = [each.topic for each in handlers]
         self._kafka = SimulatedKafka(self._loop, self._chance, self._faults, topics)
         for topic in topics:
             self._kafka.create_topic(topic, PARTITIONS)
-        self.witness = Witness(self._kafka, app.subscriptions)
+        self.witness = Witness(self._kafka, handlers)
         self._handlers = WatchedHandlers(self._kafka, self.witness, _member, self._chance)
-        self._app = self._handlers.of(app)
+        self._app = self._handlers.of(handlers)
         self._processes: list[SimulatedProcess] = []
         self._count = 0
         self._broken: BaseException | None = None
@@ -296,3 +298,10 @@ def _member() -> Member:
     if not isinstance(process, SimulatedProcess) or process.reach.member is None:
         raise TypeError("A handler was called by nobody's process.")
     return process.reach.member
+
+
+def _handlers_of(app: App) -> list[Subscription]:
+    handlers = [each for each in app.subscriptions if not each.is_placed]
+    if len(handlers) < len(app.subscriptions):
+        raise InvalidSetting("A simulation has no database: leave sinks and ledgers out.")
+    return [each for each in handlers if isinstance(each, Subscription)]

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from eventstream.errors import InvalidSetting
 from eventstream.worker.retry import Retry
-from eventstream.worker.subscription import Batch, Subscription
+from eventstream.worker.subscription import Batch, SinkSubscription, Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from eventstream.sinks.contract import LedgerSettings, SinkSettings
     from eventstream.worker.lanes import Order
-    from eventstream.worker.subscription import Handler, OnFailure
+    from eventstream.worker.subscription import AnySubscription, Handler, OnFailure
 
 AnyHandler = TypeVar("AnyHandler", bound="Handler")
 
@@ -44,10 +45,10 @@ class App:
     """
 
     def __init__(self) -> None:
-        self._subscriptions: dict[str, Subscription] = {}
+        self._subscriptions: dict[str, AnySubscription] = {}
 
     @property
-    def subscriptions(self) -> tuple[Subscription, ...]:
+    def subscriptions(self) -> tuple[AnySubscription, ...]:
         """The handlers, in the order they were declared."""
         return tuple(self._subscriptions.values())
 
@@ -62,6 +63,7 @@ class App:
         on_failure: OnFailure = "deadletter",
         cpu_bound: bool = False,
         adaptive: bool = False,
+        ledger: LedgerSettings | None = None,
     ) -> Callable[[AnyHandler], AnyHandler]:
         """Declare the decorated function as the handler of a topic's events.
 
@@ -88,6 +90,10 @@ class App:
             adaptive: Let fewer handlers run at once where more would only make each take longer:
                 from 8 on the number is raised and lowered, up to `concurrency`, by how long calls
                 take.
+            ledger: A database, `Postgres()` say, in whose transactions the handler runs: it takes
+                the transaction as a parameter (`tx: AsyncConnection`), and what it does there
+                commits together with the note that its event is done. So each event has its
+                effects once, and the position comes from there, not from Kafka's commit.
 
         Raises:
             InvalidSetting: The topic has a handler already, an argument is out of bounds, or the
@@ -104,6 +110,7 @@ class App:
                 on_failure,
                 cpu_bound,
                 adaptive=adaptive,
+                ledger=ledger,
             )
         )
 
@@ -154,11 +161,25 @@ class App:
             )
         )
 
-    def add(self, subscription: Subscription) -> None:
-        """Add a handler.
+    def sink(self, topic: str, sink: SinkSettings, *, on_failure: OnFailure = "deadletter") -> None:
+        """Write a topic's events into a database, each once.
+
+        Args:
+            topic: The topic's name.
+            sink: Where they go.
+            on_failure: What happens to an event that can never be written: `deadletter` or `stop`,
+                as in `on`.
 
         Raises:
-            InvalidSetting: The topic has a handler already.
+            InvalidSetting: The topic has a handler already, or `on_failure` is none of these.
+        """
+        self.add(SinkSubscription(topic, sink, on_failure))
+
+    def add(self, subscription: AnySubscription) -> None:
+        """Add a handler, or a sink.
+
+        Raises:
+            InvalidSetting: The topic has one already.
         """
         if subscription.topic in self._subscriptions:
             raise InvalidSetting(

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -18,20 +20,25 @@ from eventstream.errors import InvalidEvent, InvalidSetting
 from eventstream.events import Event
 from eventstream.worker.context import Context
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
+Given = Mapping[type, Callable[[Event], Any]]
+"""What an event's handler gets for a parameter that is annotated with one of these types."""
+NOTHING_MORE: Given = MappingProxyType({})
+
+
 def arguments_of(
-    handler: Callable[..., Any], context_of: Callable[[Event], Context] = lambda _: Context()
+    handler: Callable[..., Any],
+    context_of: Callable[[Event], Context] = lambda _: Context(),
+    given: Given = NOTHING_MORE,
 ) -> Callable[[Event], tuple[Any, ...]] | None:
     """Say how to make a handler's arguments from an event.
 
     Args:
         handler: The handler.
         context_of: Says which attempt of an event it is.
+        given: What there is besides, by annotation; the handler asks for all of it.
 
     Returns:
         A function that raises `InvalidEvent` where the value is not what the handler asks for; or
@@ -41,11 +48,19 @@ def arguments_of(
         InvalidSetting: The handler cannot be called with what there is.
     """
     wanted = _annotations(handler)
-    if wanted in ([Event], [inspect.Parameter.empty]):
+    if wanted in ([Event], [inspect.Parameter.empty]) and not given:
         return None
+    known: dict[Any, Callable[[Event], Any]] = {**given, Context: context_of}
+    bare = [get_origin(annotation) or annotation for annotation in wanted]
+    for kind in given:
+        if kind not in bare:
+            raise InvalidSetting(
+                f"{_name(handler)} has a ledger and does not take its transaction; give it a"
+                f" parameter annotated with {kind.__name__}."
+            )
     makers = tuple(
-        context_of if annotation is Context else _maker(handler, annotation)
-        for annotation in wanted
+        known[kind] if kind in known else _maker(handler, annotation)
+        for kind, annotation in zip(bare, wanted, strict=True)
     )
     return lambda event: tuple(make(event) for make in makers)
 

@@ -38,6 +38,10 @@ class WorkerCounters:
         self.slow = Histogram()
         self.busy_s = 0.0
 
+    def handled(self, unfinished: int) -> int:
+        """Count events whose handler finished, where so many of those received are not finished."""
+        return self.received - self.forgotten - self.given_up - unfinished
+
     def samples(self, topic: str, handled: int) -> Iterator[Sample]:
         """Take the samples for a scrape, when so many events were handled."""
         seconds = Histogram()

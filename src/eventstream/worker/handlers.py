@@ -8,7 +8,7 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from eventstream.worker.arguments import arguments_of
+from eventstream.worker.arguments import NOTHING_MORE, arguments_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from eventstream.events import Event
+    from eventstream.worker.arguments import Given
     from eventstream.worker.context import Context
     from eventstream.worker.subscription import Handler
 
@@ -37,7 +38,10 @@ def code_of(handler: Handler) -> CodeType | None:
 
 
 def awaitable_handler(
-    handler: Handler, threads: Executor, context_of: Callable[[Event], Context]
+    handler: Handler,
+    threads: Executor,
+    context_of: Callable[[Event], Context],
+    given: Given = NOTHING_MORE,
 ) -> Callable[[Event], Awaitable[Any]]:
     """Give an async handler as it is, and a plain function as one that runs in a thread.
 
@@ -47,7 +51,7 @@ def awaitable_handler(
     Raises:
         InvalidSetting: The handler cannot be called with what there is.
     """
-    arguments = arguments_of(handler, context_of)
+    arguments = arguments_of(handler, context_of, given)
     if is_async(handler):
         return handler if arguments is None else _called_with(handler, arguments)
     return _in_a_thread(handler if arguments is None else _called_with(handler, arguments), threads)

@@ -28,7 +28,7 @@ from eventstream.worker.slots import Slots
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from eventstream.events import Event
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from eventstream.worker.replays import Fetch
     from eventstream.worker.results import Sender
     from eventstream.worker.subscription import Subscription
+    from eventstream.worker.transactional import Transactional
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +57,7 @@ class Handling:
         machine: Time and chance.
         turn_ended: Called after events were run: the time for what is due.
         gave_in: Called when the process is to end; the event that asked for it is not done.
+        transactional: Runs the handler in transactions of its ledger.
 
     Attributes:
         progress: What is finished, by partition.
@@ -72,6 +74,7 @@ class Handling:
         *,
         turn_ended: Callable[[], None],
         gave_in: Callable[[BaseException], None],
+        transactional: Transactional | None = None,
     ) -> None:
         self.subscription = subscription
         self.counters = WorkerCounters()
@@ -83,9 +86,13 @@ class Handling:
         self._pool = Pool(subscription.handler, subscription.concurrency, self._context_of)
         self._batches: Batches | None = None
         self._adaptive = AdaptiveLimit(subscription.concurrency) if subscription.adaptive else None
-        handle = self._handle_of(subscription, sender)
+        handle = self._handle_of(subscription, sender, transactional)
         if self._adaptive is not None:
             handle = _noting(handle, self._adaptive, machine.clock)
+        handle_again = handle
+        if transactional is not None:
+            handle_again = transactional.within(handle, again=True)
+            handle = transactional.within(handle)
         if subscription.batch is not None:
             subscription = replace(subscription, timeout_s=None)  # batches see to it
         self._lanes: NoLanes[Received] = lanes_for(subscription.order)
@@ -108,7 +115,7 @@ class Handling:
         )
         self._replays = Replays(
             subscription,
-            handle,
+            handle_again,
             self._lanes,
             self._moves,
             self._parking,
@@ -133,7 +140,7 @@ class Handling:
         )
 
     def _handle_of(
-        self, subscription: Subscription, sender: Sender
+        self, subscription: Subscription, sender: Sender, transactional: Transactional | None
     ) -> Callable[[Event], Awaitable[Any]]:
         handler = subscription.handler
         if subscription.batch is not None:
@@ -147,7 +154,8 @@ class Handling:
             return self._batches.handle
         if subscription.cpu_bound:
             return self._pool.run
-        return awaitable_handler(handler, self._threads, self._context_of)
+        given = {} if transactional is None else subscription.given(transactional.transaction_of)
+        return awaitable_handler(handler, self._threads, self._context_of, given)
 
     def _context_of(self, event: Event) -> Context:
         replayed = self._replays.attempts.get(event)
@@ -156,10 +164,21 @@ class Handling:
         tried = self._attempts.tried.get(event)
         return Context(attempt=1 if tried is None else tried.attempts + 1, group=self._group)
 
-    def assign(self, partition: int, committed: Position = NOWHERE) -> None:
-        """Begin to take events of a partition, from the position committed last."""
+    def assign(
+        self,
+        partition: int,
+        committed: Position = NOWHERE,
+        finished: Iterable[range] | None = None,
+    ) -> None:
+        """Begin to take events of a partition, from the position committed last.
+
+        Args:
+            partition: The partition.
+            committed: The position.
+            finished: What is finished beyond it, where a ledger tells and not the commit.
+        """
         try:
-            self.progress[partition] = Progress(committed)
+            self.progress[partition] = Progress(committed, finished)
         except ValueError as error:
             log.warning(
                 "a commit's metadata cannot be read; what is finished beyond it comes again",
@@ -201,8 +220,7 @@ class Handling:
     def handled(self) -> int:
         """Events whose handler finished."""
         unfinished = sum(progress.unfinished for progress in self.progress.values())
-        counters = self.counters
-        return counters.received - counters.forgotten - counters.given_up - unfinished
+        return self.counters.handled(unfinished)
 
     @property
     def concurrency(self) -> int:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from eventstream.worker.lanes import Hold, NoLanes
     from eventstream.worker.moves import Moves
     from eventstream.worker.reach import Following
-    from eventstream.worker.subscription import Subscription
+    from eventstream.worker.subscription import AnySubscription
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +70,7 @@ class Parking:
 
     def __init__(
         self,
-        subscription: Subscription,
+        subscription: AnySubscription,
         lanes: NoLanes[Received],
         moves: Moves,
         letters: Letters,

@@ -30,6 +30,8 @@ from eventstream.worker.loading import load_app
 from eventstream.worker.reach import KafkaReach
 from eventstream.worker.reload import program_files
 from eventstream.worker.runner import Worker
+from eventstream.worker.sink_apps import TableApp
+from eventstream.worker.subscription import Subscription
 from eventstream.worker.watchdog import watching
 
 if TYPE_CHECKING:
@@ -45,9 +47,9 @@ READY_TIMEOUT_S = 30.0
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What a process is to do: the app's name, all settings, and which process it is."""
+    """What a process is to do: the app, by its name or as it is, all settings, and which it is."""
 
-    app: str
+    app: str | TableApp
     worker: WorkerSettings
     kafka: KafkaSettings
     home: HomeSettings
@@ -93,6 +95,8 @@ def run(job: Job, link: Link | None = None) -> int:
 
 def _load(job: Job, link: Link | None) -> App:
     """Load the app; the supervisor is told its files if it watches them, well or broken."""
+    if isinstance(job.app, TableApp):
+        return job.app.make()
     try:
         return load_app(job.app)
     finally:
@@ -120,8 +124,9 @@ async def _work(app: App, job: Job, link: Link | None) -> None:
     if link is not None:
         link.answer(loop, worker.stop)
         beside.append(loop.create_task(_tell_when_ready(worker, link)))
+    handlers = [each for each in app.subscriptions if isinstance(each, Subscription)]
     try:
-        with watching(app.subscriptions, job.worker.blocked_after_s):
+        with watching(handlers, job.worker.blocked_after_s):
             await worker.run()
     finally:
         for task in beside:

@@ -15,6 +15,8 @@ from eventstream.log.listener import NOWHERE, Position
 from eventstream.worker import beyond
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from eventstream.log.received import Run
 
 _CROWDED_BYTES = beyond.MOST_BYTES * 3 // 4
@@ -70,6 +72,7 @@ class Progress:
 
     Args:
         committed: The position the owner starts at, if one is committed.
+        finished: What is finished beyond it, rising, where somebody else than Kafka tells.
 
     Attributes:
         received: One more than the last offset received; -1 before the first.
@@ -92,11 +95,13 @@ class Progress:
         "received",
     )
 
-    def __init__(self, committed: Position = NOWHERE) -> None:
+    def __init__(
+        self, committed: Position = NOWHERE, finished: Iterable[range] | None = None
+    ) -> None:
         self.received = -1
         self.committed = committed
         self.is_crowded = False
-        self._finished_before = beyond.decode(*committed)
+        self._finished_before = beyond.decode(*committed) if finished is None else list(finished)
         self._stretches: deque[_Stretch] = deque()
         self._received = (0, 0)
         self._passed = (0, 0)

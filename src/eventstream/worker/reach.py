@@ -42,6 +42,12 @@ class Reading(Protocol):
     def hold(self, partitions: frozenset[Partition]) -> None:
         """Read on from all partitions but these."""
 
+    def place(self, partition: Partition, offset: int) -> None:
+        """Read a partition from an offset on; `Listener.assigned` says when it is so.
+
+        What comes of it before that was read from elsewhere.
+        """
+
     def end_offset(self, topic: str, partition: int) -> int:
         """One more than the partition's last offset; -1 when not known."""
 
@@ -82,8 +88,21 @@ class Sending(Protocol):
 class Reach(Protocol):
     """Everything a worker asks of the log; every method is called in the worker's loop."""
 
-    def reading(self, topics: Sequence[str], listener: Listener, bound: Bound) -> Reading:
-        """Make the group's member that reads these topics."""
+    def reading(
+        self,
+        topics: Sequence[str],
+        listener: Listener,
+        bound: Bound,
+        placed: Collection[str] = (),
+    ) -> Reading:
+        """Make the group's member that reads these topics.
+
+        Args:
+            topics: The topics.
+            listener: Hears what happens.
+            bound: How much may be read.
+            placed: Those whose partitions wait until they are placed.
+        """
 
     def following(self, reader: Reader) -> Following:
         """Make what hears companions for a reader."""
@@ -119,9 +138,15 @@ class KafkaReach:
         self._settings = settings
         self._producer = producer or ProducerSettings(max_record_bytes=LARGEST_RECORD)
 
-    def reading(self, topics: Sequence[str], listener: Listener, bound: Bound) -> Consumer:
+    def reading(
+        self,
+        topics: Sequence[str],
+        listener: Listener,
+        bound: Bound,
+        placed: Collection[str] = (),
+    ) -> Consumer:
         """Make the group's member; raises `InvalidSetting` when the client refuses an option."""
-        return Consumer(self._kafka, self._settings, topics, listener, bound)
+        return Consumer(self._kafka, self._settings, topics, listener, bound, placed)
 
     def following(self, reader: Reader) -> Follower:
         """Make what hears companions; raises as `reading` does."""

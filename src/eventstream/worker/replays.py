@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from eventstream.worker.moves import Moves
     from eventstream.worker.parking import Letters, Parking
     from eventstream.worker.results import Sender
-    from eventstream.worker.subscription import Subscription
+    from eventstream.worker.subscription import AnySubscription
 
     Fetch = Callable[[str, int, Collection[int]], Awaitable[dict[int, Received]]]
 
@@ -64,7 +64,7 @@ class Replays:
 
     def __init__(
         self,
-        subscription: Subscription,
+        subscription: AnySubscription,
         handle: Callable[[Any], Awaitable[Any]],
         lanes: NoLanes[Received],
         moves: Moves,

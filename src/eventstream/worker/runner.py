@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
@@ -18,10 +17,15 @@ from eventstream.log.bound import Bound
 from eventstream.log.listener import NOWHERE
 from eventstream.observe import metrics
 from eventstream.observe.metrics import sample
+from eventstream.worker.committing import Committing
 from eventstream.worker.deadletters import DeadLetters
 from eventstream.worker.handling import Handling
 from eventstream.worker.machine import THIS_MACHINE
 from eventstream.worker.parking import topic_of
+from eventstream.worker.subscription import SinkSubscription
+from eventstream.worker.tenures import Tenures
+from eventstream.worker.transactional import Transactional
+from eventstream.worker.writing import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,20 +35,17 @@ if TYPE_CHECKING:
     from eventstream.log.received import Run
     from eventstream.observe.metrics import Sample
     from eventstream.settings import WorkerSettings
+    from eventstream.sinks.contract import Ledger
     from eventstream.worker.app import App
     from eventstream.worker.machine import Machine
-    from eventstream.worker.progress import Commit, Progress
-    from eventstream.worker.reach import Reach, Reading
+    from eventstream.worker.parking import Letters
+    from eventstream.worker.reach import Following, Reach, Reading
+    from eventstream.worker.results import Sender
+    from eventstream.worker.sink_keeper import SinkKeeper
+    from eventstream.worker.subscription import AnySubscription
 
 log = structlog.get_logger(__name__)
 
-PRESSED_COMMIT_INTERVAL_S = 0.025
-"""How soon one commit follows another when the bound is half taken."""
-COMMIT_REST = 50
-"""How many times as long as working out a commit took the loop does other things: where much is
-finished beyond the position, that takes milliseconds."""
-COMMIT_RETRY_S = 1.0
-"""How soon a commit that failed is tried again."""
 LEAVE_TIMEOUT_S = 10.0
 """How long a stop waits, after its handlers, for the last commit and for the group."""
 
@@ -71,14 +72,12 @@ class Worker:
         self._settings = settings
         self._machine = machine
         self._bound = Bound(settings.max_in_flight, settings.max_in_flight_bytes)
-        self._handlings: dict[str, Handling] = {}
+        self._parts: dict[str, Handling | Writing] = {}
+        self._tenures: Tenures
         self._consumer: Reading
+        self._committing: Committing
         self._loop: asyncio.AbstractEventLoop
         self._stop_asked = asyncio.Event()
-        self._commit_due = asyncio.Event()
-        self._commit_timer: asyncio.TimerHandle | None = None
-        self._no_commit_before = 0.0
-        self._commit_took_s = 0.0
         self._failure: EventstreamError | None = None
         self.ready = asyncio.Event()
 
@@ -90,34 +89,44 @@ class Worker:
         """
         self._loop = asyncio.get_running_loop()
         topics = [subscription.topic for subscription in self._app.subscriptions]
-        self._consumer = self._reach.reading(topics, self, self._bound)
+        placed = [each.topic for each in self._app.subscriptions if each.is_placed]
+        self._consumer = self._reach.reading(topics, self, self._bound, placed)
+        self._tenures = Tenures(
+            self._app.subscriptions,
+            self._settings.group,
+            self._machine,
+            place=self._consumer.place,
+            over=self._forget,
+            gave_in=self._gave_in,
+        )
+        await self._tenures.open()
+        self._committing = Committing(
+            self._parts,
+            self._consumer,
+            self._tenures,
+            self._bound,
+            self._settings,
+            self._machine,
+        )
         outbox = self._reach.sending()
         letters = DeadLetters(
             self._settings.group, outbox, self._reach.make_companion, self._machine
         )
         follower = self._reach.following(self)
         for subscription in self._app.subscriptions:
-            self._handlings[subscription.topic] = Handling(
-                subscription,
-                outbox,
-                letters,
-                follower,
-                self._reach.fetch,
-                self._machine,
-                turn_ended=self._turn_ended,
-                gave_in=self._gave_in,
-            )
+            self._parts[subscription.topic] = self._part(subscription, outbox, letters, follower)
         follower.start()
         self._consumer.start()
-        committing = self._loop.create_task(self._commit_when_due())
+        committing = self._loop.create_task(self._committing.run())
         committing.add_done_callback(lambda _: self.stop())
         try:
             await self._stop_asked.wait()
             await self._leave()
         finally:
             committing.cancel()
-            closing = [self._loop.create_task(each.close()) for each in self._handlings.values()]
+            closing = [self._loop.create_task(each.close()) for each in self._parts.values()]
             await asyncio.gather(*closing)
+            await self._tenures.close()
             await outbox.close()
             await follower.stop()
         with contextlib.suppress(asyncio.CancelledError):
@@ -133,7 +142,7 @@ class Worker:
 
     def samples(self) -> Iterator[Sample]:
         """Take the samples for a scrape; lag is as of what Kafka last told."""
-        for topic, handling in self._handlings.items():
+        for topic, handling in self._parts.items():
             yield from handling.samples()
             for partition, progress in handling.progress.items():
                 end = self._consumer.end_offset(topic, partition)
@@ -146,47 +155,61 @@ class Worker:
 
     def assigned(self, committed: Positions) -> None:
         """Begin with partitions that are this process's now."""
-        for (topic, partition), position in committed.items():
-            self._handlings[topic].assign(partition, position)
+        for where, position in committed.items():
+            topic, partition = where
+            if topic not in self._tenures.keepers:
+                self._parts[topic].assign(partition, position)
+            elif (begun := self._tenures.begin(where, position.offset)) is not None:
+                finished = [range(offset, offset + 1) for offset in begun.done]
+                self._parts[topic].assign(partition, position, finished)
         if not self.ready.is_set():
             self.ready.set()
-            log.info("worker ready", group=self._settings.group, topics=list(self._handlings))
+            log.info("worker ready", group=self._settings.group, topics=list(self._parts))
+
+    def entrusted(self, starts: Positions) -> None:
+        """Take over partitions whose position a ledger keeps."""
+        self._tenures.entrusted(starts)
 
     def received(self, runs: Sequence[Run]) -> None:
         """Line up events; those of partitions that have left meanwhile are let go."""
         for run in runs:
-            handling = self._handlings[run.topic]
+            handling = self._parts[run.topic]
             progress = handling.progress.get(run.partition)
             if progress is None or self._stop_asked.is_set():
                 self._bound.release(len(run.events), run.size)
                 continue
             if progress.is_behind(run.events[0].offset):
                 self._begin_again(run)
+                if self._failure is not None:
+                    continue
             self._bound.release(*handling.receive(run))
-        if self._commit_timer is None:
-            self._commit_later(self._settings.commit_interval_s)
+        self._committing.received()
 
     async def give_up(self, partitions: Sequence[Partition]) -> Positions:
         """Finish what runs of these partitions, up to the drain timeout, and forget the rest."""
         await self._finish(partitions)
-        commits = self._commits(partitions)
+        positions = await self._committing.last(partitions)
         self.lost(partitions)
-        return {where: commit.position for where, commit in commits.items()}
+        return positions
 
     def lost(self, partitions: Sequence[Partition]) -> None:
         """Forget partitions; what still runs of them is cancelled and counts for nothing."""
+        self._tenures.left(partitions)
+        self._forget(partitions)
+
+    def _forget(self, partitions: Sequence[Partition]) -> None:
         for topic, partition in partitions:
-            self._bound.release(*self._handlings[topic].forget(partition))
+            self._bound.release(*self._parts[topic].forget(partition))
 
     # What the following thread tells of letters; see `Reader`.
 
     def heard(self, topic: str, partition: int, events: Sequence[Event]) -> None:
         """Take letters and marks of a topic's companion."""
-        self._handlings[topic_of(topic)].heard(topic, partition, events)
+        self._parts[topic_of(topic)].heard(topic, partition, events)
 
     def caught_up(self, topic: str, partition: int) -> None:
         """Note that a companion is heard to its end."""
-        self._handlings[topic_of(topic)].caught_up(topic, partition)
+        self._parts[topic_of(topic)].caught_up(topic, partition)
 
     def failed(self, error: EventstreamError) -> None:
         """Stop, and let `run` raise."""
@@ -195,6 +218,42 @@ class Worker:
         self.stop()
 
     # Own business.
+
+    def _part(
+        self,
+        subscription: AnySubscription,
+        sender: Sender,
+        letters: Letters,
+        following: Following,
+    ) -> Handling | Writing:
+        keeper = self._tenures.keepers.get(subscription.topic)
+        if isinstance(subscription, SinkSubscription):
+            return Writing(
+                subscription,
+                cast("SinkKeeper", keeper),
+                sender,
+                letters,
+                following,
+                self._reach.fetch,
+                self._machine,
+                turn_ended=self._committing.turn_ended,
+                gave_in=self._gave_in,
+                fenced=self._tenures.fenced,
+            )
+        transactional = None
+        if keeper is not None:
+            transactional = Transactional(cast("Ledger", keeper), sender, self._tenures.fenced)
+        return Handling(
+            subscription,
+            sender,
+            letters,
+            following,
+            self._reach.fetch,
+            self._machine,
+            turn_ended=self._committing.turn_ended,
+            gave_in=self._gave_in,
+            transactional=transactional,
+        )
 
     def _gave_in(self, error: BaseException) -> None:
         if isinstance(error, EventstreamError):
@@ -209,6 +268,15 @@ class Worker:
 
     def _begin_again(self, run: Run) -> None:
         """Forget a partition whose log went back: truncated, or its topic made anew."""
+        if run.topic in self._tenures.keepers:
+            self.failed(
+                Permanent(
+                    f"{run.topic}/{run.partition} has offset {run.events[0].offset}, and its ledger"
+                    " says that more was done: was the topic made anew? Give the handlers another"
+                    " group, or delete the topic's rows from eventstream_ledger_partition."
+                )
+            )
+            return
         log.warning(
             "the log went back; its events come again",
             topic=run.topic,
@@ -221,7 +289,7 @@ class Worker:
 
     async def _leave(self) -> None:
         leaving = self._loop.create_task(self._consumer.stop())
-        await self._finish(self._owned())
+        await self._finish(self._committing.owned)
         try:
             await asyncio.wait_for(leaving, LEAVE_TIMEOUT_S)
         except TimeoutError:
@@ -232,90 +300,7 @@ class Worker:
         endings = [
             ending
             for topic, partition in partitions
-            for ending in self._handlings[topic].leave(partition)
+            for ending in self._parts[topic].leave(partition)
         ]
         if endings:
             await asyncio.wait(endings, timeout=self._settings.drain_timeout_s)
-
-    def _turn_ended(self) -> None:
-        if self._bound.is_pressed and self._loop.time() >= self._no_commit_before:
-            self._commit_due.set()
-
-    def _commit_later(self, delay_s: float) -> None:
-        self._commit_timer = self._loop.call_later(delay_s, self._commit_due.set)
-
-    async def _commit_when_due(self) -> None:
-        while True:
-            await self._commit_due.wait()
-            self._commit_due.clear()
-            if self._commit_timer is not None:
-                self._commit_timer.cancel()
-            self._no_commit_before = inf
-            went_well = await self._commit()
-            self._commit_timer = None
-            pause_s = max(PRESSED_COMMIT_INTERVAL_S, self._commit_took_s * COMMIT_REST)
-            if not went_well:
-                pause_s = COMMIT_RETRY_S
-            self._no_commit_before = self._loop.time() + pause_s
-            if self._bound.events:
-                is_urgent = self._bound.is_pressed or not went_well
-                interval_s = 0.0 if is_urgent else self._settings.commit_interval_s
-                self._commit_later(max(interval_s, pause_s))
-
-    async def _commit(self) -> bool:
-        commits, progress = await self._work_out_commits()
-        self._hold_the_crowded()
-        if not commits:
-            return True
-        positions = {where: commit.position for where, commit in commits.items()}
-        try:
-            taken = await self._consumer.commit(positions)
-        except EventstreamError as error:
-            log.warning("commit failed; it is tried again", problem=str(error))
-            return False
-        for where in taken:
-            self._bound.release(*progress[where].settle(commits[where]))
-        return len(taken) == len(commits)
-
-    async def _work_out_commits(self) -> tuple[dict[Partition, Commit], dict[Partition, Progress]]:
-        """Say what to commit, a partition in each round of the loop: one may take milliseconds."""
-        commits: dict[Partition, Commit] = {}
-        progress: dict[Partition, Progress] = {}
-        self._commit_took_s = 0.0
-        for where in self._owned():
-            began = self._machine.work()
-            commits.update(self._commits([where]))
-            self._commit_took_s += self._machine.work() - began
-            known = self._progress_of(where)
-            if known is not None:
-                progress[where] = known
-            await asyncio.sleep(0)
-        for where, known in progress.items():
-            if self._progress_of(where) is not known:  # it left, and its next owner may commit
-                commits.pop(where, None)
-        return commits, progress
-
-    def _hold_the_crowded(self) -> None:
-        """Read no more of partitions whose commits have no room to tell what is finished."""
-        crowded = frozenset(
-            where
-            for where in self._owned()
-            if self._handlings[where[0]].progress[where[1]].is_crowded
-        )
-        self._consumer.hold(crowded)
-
-    def _owned(self) -> list[Partition]:
-        return [(topic, each) for topic, one in self._handlings.items() for each in one.progress]
-
-    def _progress_of(self, where: Partition) -> Progress | None:
-        topic, partition = where
-        return self._handlings[topic].progress.get(partition)
-
-    def _commits(self, partitions: Sequence[Partition]) -> dict[Partition, Commit]:
-        found = {}
-        for where in partitions:
-            progress = self._progress_of(where)
-            commit = None if progress is None else progress.commit()
-            if commit is not None:
-                found[where] = commit
-        return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from eventstream.errors import InvalidSetting
 from eventstream.supervision.child import Program
 from eventstream.supervision.link import encode_job
 from eventstream.supervision.supervisor import BACKOFF, Supervisor
@@ -26,8 +27,10 @@ def serve(job: Job) -> int:
     """Run a worker until a signal; return the exit status: 0 if everything ended well.
 
     Raises:
-        InvalidSetting: The port of the metrics is taken.
+        InvalidSetting: The port of the metrics is taken, or there are no files to watch.
     """
+    if job.worker.reload and not isinstance(job.app, str):
+        raise InvalidSetting("A sink has no files to watch; leave --reload out.")
     with contextlib.ExitStack() as stack:
         if job.worker.metrics_port is not None:
             stack.enter_context(serve_metrics(job.home, job.worker.metrics_port))
@@ -40,7 +43,7 @@ async def _supervise(job: Job) -> int:
     def job_of(number: int) -> bytes:
         return encode_job(replace(job, number=number))
 
-    files = Files(job.app)
+    files = Files(job.app if isinstance(job.app, str) else "")
     supervisor = Supervisor(
         Program("worker", "eventstream.worker.process", job_of),
         job.worker.processes,

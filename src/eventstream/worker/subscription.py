@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from eventstream.errors import InvalidSetting
 from eventstream.worker.arguments import arguments_of, batch_arguments_of
 from eventstream.worker.handlers import is_async
 from eventstream.worker.lanes import Order
 from eventstream.worker.retry import Retry
+from eventstream.worker.sink_keeper import SinkKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from eventstream.events import Event
+    from eventstream.sinks.contract import Keeper, Ledger, LedgerSettings, SinkSettings
+    from eventstream.worker.arguments import Given
 
     Handler = Callable[..., Any]
 
@@ -49,6 +54,7 @@ class Subscription:
         cpu_bound: Whether it computes, and runs in processes of its own.
         batch: How its events are collected; `None` for a handler of single events.
         adaptive: Whether `concurrency` is the most, and less is allowed where more is of no use.
+        ledger: Which database keeps what is done, together with the handler's own statements.
 
     Raises:
         InvalidSetting: The parts do not go together, or the function cannot be called with what
@@ -65,6 +71,7 @@ class Subscription:
     cpu_bound: bool = False
     batch: Batch | None = None
     adaptive: bool = False
+    ledger: LedgerSettings | None = None
 
     def __post_init__(self) -> None:
         if self.batch is not None and self.adaptive:
@@ -72,7 +79,8 @@ class Subscription:
         if self.batch is not None:
             self._check_batch(self.batch)
         else:
-            arguments_of(self.handler)
+            arguments_of(self.handler, given=self.given(lambda _: None))
+        self._check_ledger()
         if self.concurrency < 1:
             self._refuse(f"concurrency is {self.concurrency}, but the least it can be is 1")
         for name, choices in (("order", get_args(Order)), ("on_failure", get_args(OnFailure))):
@@ -95,6 +103,29 @@ class Subscription:
                 " async, or leave timeout_s out"
             )
 
+    def _check_ledger(self) -> None:
+        if self.ledger is not None and (self.batch is not None or not is_async(self.handler)):
+            self._refuse("a ledger goes with an async handler of single events")
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether its position is kept elsewhere than in Kafka."""
+        return self.ledger is not None
+
+    def keeper(
+        self, group: str, on_void: Callable[[], None], chance: Callable[[], float]
+    ) -> Ledger | None:
+        """Make what keeps its positions, in one process; `None` where Kafka does."""
+        return None if self.ledger is None else self.ledger.connect(group, on_void, chance)
+
+    def given(self, transaction_of: Callable[[Event], Any]) -> Given:
+        """Say what the handler gets besides the event and its data.
+
+        Args:
+            transaction_of: Returns the transaction that an event is handled in.
+        """
+        return {} if self.ledger is None else {self.ledger.transaction: transaction_of}
+
     def _check_batch(self, batch: Batch) -> None:
         if batch.concurrency < 1:
             self._refuse(f"concurrency is {batch.concurrency}, but the least it can be is 1")
@@ -108,3 +139,47 @@ class Subscription:
 
     def _refuse(self, why: str) -> None:
         raise InvalidSetting(f"Topic {self.topic!r}: {why}.")
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSubscription:
+    """A sink and the topic it is for.
+
+    Attributes:
+        topic: The topic's name.
+        sink: Where its events are written.
+        on_failure: What happens to an event that can never be written.
+        retry: A sink says itself what passes: no event is tried twice.
+        concurrency: How many letters are written again at once.
+        timeout_s: None.
+
+    Raises:
+        InvalidSetting: `on_failure` is none of a sink's.
+    """
+
+    topic: str
+    sink: SinkSettings
+    on_failure: OnFailure = "deadletter"
+    retry: Retry = field(default_factory=lambda: Retry(attempts=1))
+    concurrency: int = 1
+    timeout_s: None = None
+    is_placed: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.on_failure not in {"deadletter", "stop"}:
+            raise InvalidSetting(
+                f"Topic {self.topic!r}: on_failure is {self.on_failure!r}; a sink takes deadletter"
+                " or stop."
+            )
+
+    def keeper(
+        self,
+        group: str,
+        on_void: Callable[[], None],
+        chance: Callable[[], float],  # noqa: ARG002 - ledgers draw from it
+    ) -> Keeper:
+        """Make what keeps its positions, in one process: the sink."""
+        return SinkKeeper(self.sink.connect(on_void), group, self.topic)
+
+
+AnySubscription = Subscription | SinkSubscription

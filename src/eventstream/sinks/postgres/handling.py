@@ -46,6 +46,7 @@ class HandlerLedger:
         self._transactions = Transactions(self._ledger, self._sessions, chance)
         self._places: dict[tuple[str, int], Place] = {}
         self._positions: dict[tuple[str, int], int] = {}
+        self._letters: dict[tuple[str, int], Place] = {}
 
     async def open(self) -> None:
         """Connect, and make the ledger's tables if they are not there."""
@@ -58,11 +59,15 @@ class HandlerLedger:
         self._positions[topic, partition] = taken.next_offset
         return Begun(taken.next_offset, taken.done)
 
-    async def run(self, event: Event, work: Callable[[Transaction], Awaitable[None]]) -> None:
+    async def run(
+        self, event: Event, work: Callable[[Transaction], Awaitable[None]], *, again: bool = False
+    ) -> None:
         """Do an event's work, and note that it is done, in one transaction."""
         place = self._places.get((event.topic, event.partition))
         if place is None:
             raise Fenced("The partition is not ours any more.")
+        if again:
+            place = await self._place_of_letters(event.topic, event.partition)
         await self._transactions.run(event, place, work)
 
     async def advance(self, topic: str, partition: int, to_offset: int) -> None:
@@ -79,8 +84,15 @@ class HandlerLedger:
 
     def release(self, topic: str, partition: int) -> None:
         """Own a partition no more."""
-        self._places.pop((topic, partition), None)
-        self._positions.pop((topic, partition), None)
+        for places in (self._places, self._positions, self._letters):
+            places.pop((topic, partition), None)
+
+    async def _place_of_letters(self, topic: str, partition: int) -> Place:
+        """Find where it is noted that events are done which were given up before."""
+        where = topic, partition
+        if where not in self._letters:
+            self._letters[where] = await self._ledger.take_over_letters(topic, partition)
+        return self._letters[where]
 
     async def close(self) -> None:
         """Let go of the server."""

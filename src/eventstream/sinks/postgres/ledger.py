@@ -29,6 +29,7 @@ STATEMENT_TIMEOUT_S = 10.0
 STOPPED_S = 3.0
 """How long an old owner may have kept the server waiting before its transaction is ended."""
 _TAKING_ATTEMPTS = 3
+_LETTERS = ".deadletter"
 _GONE_PAUSE_S = 0.02
 _BACKOFF = Backoff(first_s=0.05, cap_s=1.0, jitter=0.0)
 
@@ -141,6 +142,13 @@ class Ledger:
                 if attempt == _TAKING_ATTEMPTS:
                     raise
                 attempt += 1
+
+    async def take_over_letters(self, topic: str, partition: int) -> Place:
+        """Become the owner of what is noted of a partition's events that were given up before.
+
+        There it stands, by their own offsets, which of them are done after all.
+        """
+        return (await self.take_over(topic + _LETTERS, partition, 0)).place
 
     async def advance(self, place: Place, from_offset: int, to_offset: int) -> None:
         """Say that all before an offset is done; whether it was said already is looked up.

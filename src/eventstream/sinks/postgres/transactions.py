@@ -92,8 +92,10 @@ class Transactions:
             await self._work(transaction, work)
             return await self._commit(transaction, place, event.offset)
         finally:
-            await roll_back(transaction)
-            await self._sessions.give_back(transaction)
+            try:
+                await roll_back(transaction)
+            finally:
+                await self._sessions.give_back(transaction)
 
     async def _work(
         self, transaction: Transaction, work: Callable[[Transaction], Awaitable[None]]

@@ -11,9 +11,11 @@ from eventstream.sinks.postgres import faults
 from eventstream.sinks.postgres.ledger import Ledger
 from eventstream.sinks.postgres.sessions import Sessions, check_dsn
 from eventstream.sinks.postgres.table import catalogue, mapping, statements
+from eventstream.sinks.postgres.table.letters import Letters
 from eventstream.sinks.postgres.table.offer import create_statement
 from eventstream.sinks.postgres.table.tenure import TableTenure
 from eventstream.sinks.postgres.table.writing import Writer
+from eventstream.sinks.postgres.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,6 +55,7 @@ class _Opened(NamedTuple):
     topic: str
     ledger: Ledger
     sessions: Sessions[Connection]
+    transactions: Sessions[Transaction]
     writer: Writer
 
 
@@ -81,6 +84,7 @@ class TableSink:
         ledger = Ledger(self._dsn, group, self._on_void)
         kind = psycopg.AsyncConnection[Any]
         sessions = Sessions(self._dsn, ledger.tag, kind, _SESSION, self._on_void)
+        transactions = Sessions(self._dsn, ledger.tag, Transaction, _SESSION, self._on_void)
         try:
             await ledger.open()
             writer = await self._writer(sessions)
@@ -88,7 +92,7 @@ class TableSink:
             await sessions.close()
             await ledger.close()
             raise
-        self._opened = _Opened(topic, ledger, sessions, writer)
+        self._opened = _Opened(topic, ledger, sessions, transactions, writer)
 
     async def take_over(self, partition: int, start: int) -> TableTenure:
         """Begin a tenure, and end every other one of the partition."""
@@ -96,7 +100,8 @@ class TableSink:
         if opened is None:
             raise SinkRefused("The sink is not open.")
         taken = await opened.ledger.take_over(opened.topic, partition, start)
-        tenure = TableTenure(taken, opened.ledger, opened.sessions, opened.writer)
+        letters = Letters(opened.topic, partition, opened.ledger, opened.transactions)
+        tenure = TableTenure(taken, opened.ledger, opened.sessions, opened.writer, letters)
         self._tenures[partition] = tenure
         return tenure
 
@@ -106,6 +111,7 @@ class TableSink:
             await tenure.rest()
         if self._opened is not None:
             await self._opened.sessions.close()
+            await self._opened.transactions.close()
             await self._opened.ledger.close()
 
     async def _writer(self, sessions: Sessions[Connection]) -> Writer:
@@ -128,13 +134,14 @@ class TableSink:
         statement = create_statement(table.name, table.mapping, table.mode)
         if statement is None:
             raise SinkRefused(
-                f"There is no table {table.name}, and what it is to look like cannot be known from"
-                " these settings: make it."
+                f"There is no table {table.name}, and what it is to look like is not known: make"
+                " it, or name its columns, among them for mode insert the partition and the offset,"
+                " for upsert the key; append needs neither."
             )
         if not table.may_create:
             raise SinkRefused(
-                f"There is no table {table.name}: make it, or allow that it is made by"
-                f" `{statement}`."
+                f"There is no table {table.name}: make it, or have it made (--create, create=True)"
+                f" by `{statement}`."
             )
         await connection.execute(statements.create(statement))
         made = await catalogue.read(connection, table.name)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from eventstream.events import Event
     from eventstream.sinks.postgres.ledger import Ledger, Taken
     from eventstream.sinks.postgres.sessions import Sessions
+    from eventstream.sinks.postgres.table.letters import Letters
     from eventstream.sinks.postgres.table.writing import Way, Writer
 
     Connection = psycopg.AsyncConnection[Any]
@@ -46,6 +47,7 @@ class TableTenure:
         ledger: Knows where it stands.
         sessions: The transactions' connections.
         writer: Writes the rows.
+        letters: Runs the transactions of events that were given up before.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class TableTenure:
         ledger: Ledger,
         sessions: Sessions[Connection],
         writer: Writer,
+        letters: Letters,
     ) -> None:
         self.next_offset = taken.next_offset
         self._place = taken.place
         self._ledger = ledger
         self._sessions = sessions
         self._writer = writer
+        self._letters = letters
         self._doubt: _Doubt | None = None
         self._writing = asyncio.Lock()
 
@@ -67,6 +71,10 @@ class TableTenure:
         """Write events' rows and the position in one transaction."""
         async with self._writing:
             await self._write(events, next_offset)
+
+    async def add(self, event: Event) -> None:
+        """Write the row of an event that was given up before."""
+        await self._letters.add(event, self._writer.ways)
 
     async def rest(self) -> None:
         """Wait until nothing is being written."""
@@ -102,10 +110,12 @@ class TableTenure:
             await undisturbed(asyncio.ensure_future(connection.execute(statements.COMMIT)))
             self.next_offset = next_offset
         finally:
-            await roll_back(connection)
-            if connection.pgconn.transaction_status == TransactionStatus.IDLE:
-                self._doubt = None
-            await self._sessions.give_back(connection)
+            try:
+                await roll_back(connection)
+            finally:
+                if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+                    self._doubt = None
+                await self._sessions.give_back(connection)
 
     async def _begin(self, connection: Connection, next_offset: int) -> None:
         begin = statements.begin(self._place, self.next_offset, next_offset)

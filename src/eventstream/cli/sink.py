@@ -1,0 +1,93 @@
+"""`eventstream sink`: topics into databases, each event once."""
+
+import dataclasses
+import os
+from typing import Annotated, Literal
+
+import typer
+
+from eventstream.cli.options import with_settings
+from eventstream.errors import InvalidSetting
+from eventstream.settings import (
+    HomeSettings,
+    KafkaSettings,
+    LogSettings,
+    StoreSettings,
+    WorkerSettings,
+)
+
+app = typer.Typer(no_args_is_help=True, help="Write topics into databases, each event once.")
+
+
+@app.callback()
+def sink() -> None:
+    """Write topics into databases, each event once; see docs/sinks.md."""
+
+
+@app.command()
+@with_settings
+def postgres(
+    topic: Annotated[str, typer.Option(help="The topic.")],
+    table: Annotated[str, typer.Option(help="The table, as orders or schema.orders.")],
+    settings: WorkerSettings,
+    stores: StoreSettings,
+    kafka: KafkaSettings,
+    home: HomeSettings,
+    logs: LogSettings,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=SOURCE, once for each column: a JSON pointer into the event"
+            " (/customer/name), key, value, headers, headers.NAME, timestamp, topic, partition or"
+            " offset. If none is given, each column without a default gets the member of its name."
+        ),
+    ] = None,
+    mode: Annotated[
+        Literal["insert", "upsert", "append"],
+        typer.Option(
+            help="insert leaves rows alone that are there; upsert updates the row of the same"
+            " primary key, and a tombstone deletes it; append writes every event."
+        ),
+    ] = "insert",
+    create: Annotated[
+        bool, typer.Option("--create", help="Make the table if it is not there.")
+    ] = False,
+    on_failure: Annotated[
+        Literal["deadletter", "stop"],
+        typer.Option(help="What happens to an event that can never be a row."),
+    ] = "deadletter",
+) -> None:
+    r"""Write a topic into a table of PostgreSQL: rows and position in one transaction.
+
+    The position is kept in the database, by consumer group: TABLE-sink unless --group names
+    another. Without --postgres-dsn the local server of `eventstream up --with postgres` is used.
+
+    Examples:
+      eventstream sink postgres --topic orders --table orders
+      eventstream sink postgres --topic orders --table orders --create \
+        --column id=/id --column customer=/customer/name --column event=value
+      eventstream sink postgres --topic customers --table customers --mode upsert --processes 2
+    """
+    from eventstream.local.stores import address_of
+    from eventstream.observe.logs import configure_logging
+    from eventstream.worker.process import Job, leave_lingering_threads
+    from eventstream.worker.serving import serve
+    from eventstream.worker.sink_apps import TableApp
+
+    columns = dict(_column(given) for given in column or ())
+    app = TableApp(topic, table, columns, mode, create, on_failure)
+    app.make()
+    os.environ["EVENTSTREAM_POSTGRES_DSN"] = address_of("postgres", home, stores)
+    if settings.group == WorkerSettings().group:
+        settings = dataclasses.replace(settings, group=f"{table}-sink")
+    configure_logging(logs)
+    status = serve(Job(app, settings, kafka, home, logs))
+    leave_lingering_threads(status)
+    raise typer.Exit(status)
+
+
+def _column(given: str) -> tuple[str, str]:
+    name, separator, source = given.partition("=")
+    if not (name and separator and source):
+        raise InvalidSetting(f"--column {given!r} is not NAME=SOURCE; write it as amount=/amount.")
+    return name, source

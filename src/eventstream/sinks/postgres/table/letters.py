@@ -1,0 +1,64 @@
+"""Rows of events that were given up before, each once."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from eventstream.sinks.contract import SinkRefused
+from eventstream.sinks.postgres import faults
+from eventstream.sinks.postgres.transactions import Transactions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eventstream.events import Event
+    from eventstream.sinks.postgres.ledger import Ledger, Place
+    from eventstream.sinks.postgres.sessions import Sessions
+    from eventstream.sinks.postgres.table.writing import Way
+    from eventstream.sinks.postgres.transaction import Transaction
+
+
+class Letters:
+    """One partition's; the ledger notes by their own offsets which are done.
+
+    Args:
+        topic: The topic.
+        partition: The partition.
+        ledger: The ledger.
+        sessions: The transactions' connections.
+    """
+
+    def __init__(
+        self, topic: str, partition: int, ledger: Ledger, sessions: Sessions[Transaction]
+    ) -> None:
+        self._where = topic, partition
+        self._ledger = ledger
+        self._transactions = Transactions(ledger, sessions, random.random)
+        self._place: Place | None = None
+
+    async def add(self, event: Event, ways: Sequence[Way]) -> None:
+        """Write an event's row in one of the ways, unless it was written.
+
+        Raises:
+            Fenced: Another owner has the partition.
+            Poisoned: It can never be written.
+            SinkRefused: The server takes it for no event.
+        """
+        if self._place is None:
+            self._place = await self._ledger.take_over_letters(*self._where)
+        said = ""
+        for way in ways:
+
+            async def work(transaction: Transaction, way: Way = way) -> None:
+                await way(transaction, [event])
+
+            try:
+                return await self._transactions.run(event, self._place, work)
+            except psycopg.Error as error:
+                said = faults.sentence(error)
+                if not faults.may_be_one_row(error):
+                    raise faults.translate(error) from None
+        raise SinkRefused(f"PostgreSQL refuses the event: {said}.")
