@@ -132,7 +132,7 @@ async def test_a_deadlock_is_trouble_that_passes(database):
     [
         ("append", "DROP TABLE t", "does not exist"),
         ("upsert", "DROP TABLE t", "does not exist"),
-        ("append", "ALTER TABLE t RENAME id TO number", "does not exist"),
+        ("append", "ALTER TABLE t RENAME id TO number", "not what it was"),
         ("append", "ALTER TABLE t ALTER id TYPE bigint", "not what it was"),
         ("append", "ALTER TABLE t ALTER id TYPE real", "not what it was"),
         ("append", "TRUNCATE t; ALTER TABLE t ADD more int NOT NULL", "not what it was"),

@@ -34,10 +34,6 @@ _BY_THE_DATA = _OF_THE_DATA | {"21", "54", "P0"}
 """Rows of one statement that meet; what is too large, for an index say; what a trigger raises."""
 
 
-_UNREADABLE = "08P01"
-"""What was sent is not as long as its type, among others."""
-
-
 def is_passing(error: BaseException) -> bool:
     """Whether the same transaction may succeed when it is run again, whatever is in it."""
     if not isinstance(error, Error):
@@ -50,8 +46,7 @@ def is_passing(error: BaseException) -> bool:
 
 def may_be_one_row(error: Error) -> bool:
     """Whether a statement for many rows may have failed for one of them, and pass without it."""
-    code = error.sqlstate or ""
-    return code[:2] in _BY_THE_DATA or code == _UNREADABLE
+    return (error.sqlstate or "")[:2] in _BY_THE_DATA
 
 
 def translate(error: Error) -> EventstreamError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from eventstream.sinks.contract import SinkRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import psycopg
 
@@ -30,7 +30,7 @@ SELECT attribute.attname, attribute.atttypid, format_type(attribute.atttypid, at
     attribute.atthasdef OR attribute.attidentity <> '' OR type.typdefault IS NOT NULL,
     attribute.attgenerated <> '' OR attribute.attidentity = 'a',
     COALESCE(collation_.collisdeterministic, true),
-    has_column_privilege(attribute.attrelid, attribute.attnum, 'INSERT'),
+    has_table_privilege(attribute.attrelid, 'INSERT'),
     has_column_privilege(attribute.attrelid, attribute.attnum, 'UPDATE'),
     has_column_privilege(attribute.attrelid, attribute.attnum, 'SELECT')
 FROM pg_attribute AS attribute
@@ -49,11 +49,6 @@ SELECT index.indisprimary, index.indimmediate, ARRAY (
 )::text[]
 FROM pg_index AS index
 WHERE index.indrelid = %s AND index.indisunique AND index.indisvalid
-"""
-
-_TYPE_IDS = """
-SELECT attname, atttypid FROM pg_attribute
-WHERE attrelid = to_regclass(%s) AND attname = ANY(%s) AND NOT attisdropped
 """
 
 
@@ -138,12 +133,6 @@ async def read(connection: Connection, name: str) -> Shape | None:
         any(at_once for _, at_once, _ in unique),
         may_delete,
     )
-
-
-async def type_ids(connection: Connection, table: str, columns: Sequence[str]) -> Mapping[str, int]:
-    """Read what types columns have now; `table` is quoted."""
-    rows = await (await connection.execute(_TYPE_IDS, [table, columns])).fetchall()
-    return dict(rows)
 
 
 def quoted(name: str) -> str:

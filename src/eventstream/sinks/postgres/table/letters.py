@@ -12,12 +12,10 @@ from eventstream.sinks.postgres import faults
 from eventstream.sinks.postgres.transactions import Transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from eventstream.events import Event
     from eventstream.sinks.postgres.ledger import Ledger, Place
     from eventstream.sinks.postgres.sessions import Sessions
-    from eventstream.sinks.postgres.table.writing import Way
+    from eventstream.sinks.postgres.table.writing import Way, Writer
     from eventstream.sinks.postgres.transaction import Transaction
 
 
@@ -39,8 +37,8 @@ class Letters:
         self._transactions = Transactions(ledger, sessions, random.random)
         self._place: Place | None = None
 
-    async def add(self, event: Event, ways: Sequence[Way]) -> None:
-        """Write an event's row in one of the ways, unless it was written.
+    async def add(self, event: Event, writer: Writer) -> None:
+        """Write an event's row, unless it was written.
 
         Raises:
             Fenced: Another owner has the partition.
@@ -50,9 +48,12 @@ class Letters:
         if self._place is None:
             self._place = await self._ledger.take_over_letters(*self._where)
         said = ""
-        for way in ways:
+        for way in writer.ways:
 
             async def work(transaction: Transaction, way: Way = way) -> None:
+                cursor = await transaction.execute(writer.look)
+                cursor.nextset()
+                writer.check(await cursor.fetchall())
                 await way(transaction, [event])
 
             try:

@@ -29,6 +29,15 @@ def begin(place: Place, next_offset: int, new_next_offset: int) -> bytes:
     )
 
 
+def look(table: str, columns: Sequence[Column]) -> bytes:
+    """Keep a table as it is until the transaction's end, and read its columns' names and types."""
+    names = ", ".join(_literal(column.name) for column in columns)
+    return (
+        f"LOCK TABLE ONLY {table} IN ROW EXCLUSIVE MODE; SELECT attname, atttypid FROM pg_attribute"  # noqa: S608 - quoted
+        f" WHERE attrelid = {_literal(table)}::regclass AND attname IN ({names})"
+    ).encode()
+
+
 def create(statement: str) -> bytes:
     """Make a table unless it is there; one process at a time, as the ledger's."""
     return b"BEGIN; SELECT pg_advisory_xact_lock(4611905812305119377); %b; COMMIT" % (
@@ -71,6 +80,10 @@ def _insert(table: str, columns: Sequence[Column]) -> str:
 def _arrays(columns: Sequence[Column]) -> str:
     arrays = (f"${number}::{column.type}[]" for number, column in enumerate(columns, 1))
     return f"unnest({', '.join(arrays)})"
+
+
+def _literal(text: str) -> str:
+    return "'{}'".format(text.replace("'", "''"))
 
 
 def _names(columns: Sequence[Column]) -> str:

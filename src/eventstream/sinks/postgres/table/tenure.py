@@ -74,7 +74,7 @@ class TableTenure:
 
     async def add(self, event: Event) -> None:
         """Write the row of an event that was given up before."""
-        await self._letters.add(event, self._writer.ways)
+        await self._letters.add(event, self._writer)
 
     async def rest(self) -> None:
         """Wait until nothing is being written."""
@@ -119,10 +119,13 @@ class TableTenure:
 
     async def _begin(self, connection: Connection, next_offset: int) -> None:
         begin = statements.begin(self._place, self.next_offset, next_offset)
-        cursor = await connection.execute(begin)
+        cursor = await connection.execute(b"%b; %b" % (begin, self._writer.look))
         cursor.nextset()
         if cursor.rowcount != 1:
             raise Fenced(_FENCED)
+        while cursor.nextset():  # what the last statement answers is looked at
+            pass
+        self._writer.check(await cursor.fetchall())
 
     async def _settle_for(self, next_offset: int, said: str) -> None:
         await self._settle()

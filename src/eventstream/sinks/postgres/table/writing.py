@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Put = Callable[[Connection, Part], Awaitable[None]]
     Way = Callable[[Connection, Sequence[Event]], Awaitable[None]]
 
-_SLICE = 500
+_SLICE = 250
 """So many rows are made while the server takes in those before."""
 
 
@@ -42,6 +42,7 @@ class Writer:
     Attributes:
         ways: How events are written; each, in a transaction of its own, where the one before failed
             for something in them. The last one finds out for what. All raise `Poisoned`.
+        look: What is asked before, in the same transaction, for `check`.
     """
 
     def __init__(self, name: str, shape: Shape, columns: Sequence[Column], mode: Mode) -> None:
@@ -49,6 +50,7 @@ class Writer:
         self._shape = shape
         self._mode = mode
         table = shape.name
+        self.look = statements.look(table, columns)
         self._copy_statement = statements.copy(table, columns)
         self._insert_statement = statements.insert(table, columns)
         self._types = _types(columns)
@@ -64,6 +66,18 @@ class Writer:
         self._key_types = _types(key_columns)
         self._batches = Batches(columns, key, self._why_no_tombstones(columns))
         self.ways = self._ways()
+
+    def check(self, types: Sequence[tuple[str, int]]) -> None:
+        """Check that columns have the types they had: COPY takes any field of the right length.
+
+        Args:
+            types: The answer to `look`.
+
+        Raises:
+            SinkRefused: They have not.
+        """
+        if dict(types) != self._type_ids:
+            raise self._changed()
 
     def _ways(self) -> Sequence[Way]:
         if self._mode == "append":
@@ -93,7 +107,6 @@ class Writer:
                     rows = self._batches.of(events[start : start + _SLICE]).rows
                     await copy.write(rows.copied())
                 await copy.write(COPY_END)
-            await self._check_types(connection)
         except Poisoned:
             self._batches.of(events)  # which says it of all of them
             raise
@@ -123,16 +136,6 @@ class Writer:
     async def _copy(self, connection: Connection, part: Part) -> None:
         async with connection.cursor().copy(self._copy_statement) as copy:
             await copy.write(COPY_HEAD + part.copied() + COPY_END)
-        await self._check_types(connection)
-
-    async def _check_types(self, connection: Connection) -> None:
-        """Look whether what was copied was meant so: COPY takes any field of the right length.
-
-        From COPY on the table cannot change before the transaction's end.
-        """
-        names = list(self._type_ids)
-        if await catalogue.type_ids(connection, self._shape.name, names) != self._type_ids:
-            raise self._changed()
 
     def _changed(self) -> SinkRefused:
         return SinkRefused(f"Table {self._name} is not what it was: start again.")
