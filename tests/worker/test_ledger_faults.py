@@ -1,7 +1,7 @@
-"""Long runs of transactional handlers under load and faults: every effect once. See docs/sinks.md.
+"""Long runs of transactional handlers and of a table under load and faults: every effect once.
 
-The number of faults comes from FAULTS, 10 if it is not set; STOP_S says how long a process is
-stopped, and SESSION_S after how long Kafka takes its partitions away.
+See docs/sinks.md. The number of faults comes from FAULTS, 10 if it is not set; STOP_S says how long a
+process is stopped, and SESSION_S after how long Kafka takes its partitions away.
 """
 
 import os
@@ -11,7 +11,7 @@ import time
 
 import pytest
 from load import Load
-from transfers import Books, CutWire
+from transfers import TRANSFERS, Books, CutWire
 
 from eventstream.local.postgres import start_postgres
 from eventstream.settings import HomeSettings
@@ -54,11 +54,12 @@ def server(tmp_path):
 class Town:
     """Workers, their database, and the load."""
 
-    def __init__(self, processes, load, server, dsn):
+    def __init__(self, app, processes, load, server, dsn):
+        self._app = app
         self.chance = random.Random(7)
         self.load = load
         self.server = server
-        self.books = Books(server.dsn)
+        self.books = Books(server.dsn, app)
         self._processes = processes
         self._dsn = dsn
         self.workers = [self.start() for _ in range(PROCESSES)]
@@ -68,7 +69,7 @@ class Town:
 
     def start(self):
         return self._processes.start(
-            *OPTIONS, app="transfers_app:app", EVENTSTREAM_POSTGRES_DSN=self._dsn
+            *OPTIONS, app=f"{self._app}:app", EVENTSTREAM_POSTGRES_DSN=self._dsn
         )
 
     def replace(self, worker):
@@ -88,15 +89,20 @@ class Town:
         missing, double = self.books.missing_and_double(events)
         wrong = self.books.wrong_balances()
         print(
-            f"{FAULTS} {what}, {events:,} events: {missing} missing, {double} double,"
+            f"{self._app}: {FAULTS} {what}, {events:,} events: {missing} missing, {double} double,"
             f" {wrong} wrong balances"
         )
         assert (missing, double, wrong) == (0, 0, 0)
 
 
+@pytest.fixture(params=TRANSFERS)
+def app(request):
+    return request.param
+
+
 @pytest.fixture
-def town(processes, load, server):
-    return Town(processes, load, server, server.dsn)
+def town(app, processes, load, server):
+    return Town(app, processes, load, server, server.dsn)
 
 
 def test_killed_workers(town):
@@ -141,9 +147,9 @@ def test_killed_databases(town, tmp_path):
     town.settle("kills of PostgreSQL")
 
 
-def test_connections_that_are_cut_during_commit(processes, load, server):
+def test_connections_that_are_cut_during_commit(app, processes, load, server):
     with CutWire(server.dsn) as wire:
-        town = Town(processes, load, server, wire.dsn)
+        town = Town(app, processes, load, server, wire.dsn)
         for number in range(1, FAULTS + 1):
             time.sleep(town.chance.random() / 4)
             wire.cut()
