@@ -1,7 +1,7 @@
 """Long runs of transactional handlers and of a table under load and faults: every effect once.
 
-See docs/sinks.md. The number of faults comes from FAULTS, 10 if it is not set; STOP_S says how long a
-process is stopped, and SESSION_S after how long Kafka takes its partitions away.
+See docs/sinks.md. The number of faults comes from FAULTS, 10 if it is not set; STOP_S says how long
+a process is stopped, and SESSION_S after how long Kafka takes its partitions away.
 """
 
 import os
