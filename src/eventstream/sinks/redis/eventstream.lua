@@ -2,7 +2,7 @@
 --
 -- A partition's ledger is a hash: `next_offset`, before which all is done, `epoch`, which rises with
 -- every owner, and `owner`, a name that no two tenures share. Whoever is not named there writes
--- nothing.
+-- nothing. `added:17` is there when event 17 was added after the position had passed it.
 --
 -- The server undoes nothing when a command fails. So a batch is first gone through without writing:
 -- a model says what each command would meet, the commands before it in the batch included. Only
@@ -254,6 +254,20 @@ local function written(keys, args)
   return failed
 end
 
+local function standing(ledger)
+  return redis.call('HMGET', ledger, 'epoch', 'owner', 'next_offset')
+end
+
+-- Write a batch and a field of the ledger.
+local function carried_out(keys, args, field, value)
+  local refused, problem = refusals(keys, args)
+  if not refused then return redis.error_reply(problem) end
+  if #refused > 0 then return {'REFUSED', refused} end
+  local failed = written(keys, args)
+  redis.call('HSET', keys[1], field, value)
+  return {'WRITTEN', failed}
+end
+
 -- Write a batch, if the ledger says what the caller believes.
 --   keys  the ledger, then each command's key
 --   args  epoch, owner, the next offset so far, the one from now on, then as `refusals` has it
@@ -262,16 +276,24 @@ end
 --   REFUSED, ...: events that can never be written; nothing was
 --   WRITTEN, ...: it was; what follows failed in spite of all, and is a defect of this file
 redis.register_function('NAME_write', function(keys, args)
-  local place = redis.call('HMGET', keys[1], 'epoch', 'owner', 'next_offset')
+  local place = standing(keys[1])
   if place[1] ~= args[1] or place[2] ~= args[2] or place[3] ~= args[3] then
     return {'STANDS', place[1], place[2], place[3]}
   end
-  local refused, problem = refusals(keys, args)
-  if not refused then return redis.error_reply(problem) end
-  if #refused > 0 then return {'REFUSED', refused} end
-  local failed = written(keys, args)
-  redis.call('HSET', keys[1], 'next_offset', args[4])
-  return {'WRITTEN', failed}
+  return carried_out(keys, args, 'next_offset', args[4])
+end)
+
+-- Write an event that the position has passed, unless it was added before; the position stays.
+--   keys  as for write
+--   args  epoch, owner, the event's offset, what is noted for it, then as `refusals` has it
+-- Returns what write does.
+redis.register_function('NAME_add', function(keys, args)
+  local place, field = standing(keys[1]), 'added:' .. args[3]
+  if place[1] ~= args[1] or place[2] ~= args[2] then
+    return {'STANDS', place[1], place[2], place[3]}
+  end
+  if redis.call('HEXISTS', keys[1], field) == 1 then return {'WRITTEN', {}} end
+  return carried_out(keys, args, field, args[4])
 end)
 
 -- Give a partition another owner.
@@ -289,6 +311,4 @@ end)
 --   keys  the ledger
 -- Returns epoch, owner and next offset, or nothing where there is no ledger.
 redis.register_function{function_name = 'NAME_position', flags = {'no-writes'},
-  callback = function(keys, args)
-    return redis.call('HMGET', keys[1], 'epoch', 'owner', 'next_offset')
-  end}
+  callback = function(keys, args) return standing(keys[1]) end}

@@ -12,5 +12,6 @@ NAME = f"eventstream_{hashlib.sha256(_TEXT).hexdigest()[:12]}"
 CODE = f"#!lua name={NAME}\n".encode() + _TEXT.replace(b"NAME_", NAME.encode() + b"_")
 
 WRITE = f"{NAME}_write".encode()
+ADD = f"{NAME}_add".encode()
 TAKE_OVER = f"{NAME}_take_over".encode()
 POSITION = f"{NAME}_position".encode()

@@ -11,7 +11,7 @@ from eventstream.sinks.contract import Fenced, Poisoned
 from eventstream.sinks.redis import library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from eventstream.events import Event
     from eventstream.sinks.redis.batches import Batch, Batches
@@ -74,6 +74,16 @@ class RedisTenure:
                     if not await self._write(batch):
                         break
 
+    async def add(self, event: Event) -> None:
+        """Write the effects of an event that was given up before; the position stays."""
+        async with self._writing:
+            for batch in self._batches.of([event], self.next_offset):
+                head = (event.offset, b"1")
+                answer, *rest = await self._call(library.ADD, head, batch)
+                if answer == b"STANDS":
+                    raise self._over(rest[0])
+                self._check(answer, batch.reasons(rest[0]))
+
     async def rest(self) -> None:
         """Wait until nothing is being written."""
         async with self._writing:
@@ -81,22 +91,27 @@ class RedisTenure:
 
     async def _write(self, batch: Batch) -> bool:
         """Write a batch; return false if others of ours were written since, unheard."""
-        key, epoch, owner = self._place
-        head = (epoch, owner, self.next_offset, batch.next_offset)
-        answer, *rest = await self._functions.call(
-            library.WRITE, [key, *batch.keys], [*head, *batch.words]
-        )
+        head = (self.next_offset, batch.next_offset)
+        answer, *rest = await self._call(library.WRITE, head, batch)
         if answer == b"STANDS":
             self.next_offset = self._position(*rest)
             return False
-        refused = batch.reasons(rest[0])
         if answer == b"WRITTEN":
             self.next_offset = batch.next_offset
-            if refused:
-                log.error("a defect: commands failed among others that were written")
+        self._check(answer, batch.reasons(rest[0]))
+        return True
+
+    async def _call(self, function: bytes, head: Sequence[bytes | int], batch: Batch) -> Any:
+        key, epoch, owner = self._place
+        words = [epoch, owner, *head, *batch.words]
+        return await self._functions.call(function, [key, *batch.keys], words)
+
+    def _check(self, answer: bytes, refused: Mapping[int, str]) -> None:
+        if refused and answer == b"WRITTEN":
+            # All the rest is done, and is not done again: only these events become dead letters.
+            log.error("a defect: commands failed among others that were written", failed=refused)
         if refused:
             raise Poisoned(refused)
-        return True
 
     def _position(self, epoch: Any, owner: Any, next_offset: Any) -> int:
         """Find out what a ledger that says something else means.
@@ -109,8 +124,12 @@ class RedisTenure:
         """
         if owner == self._place.owner and int(next_offset) > self.next_offset:
             return int(next_offset)
-        if epoch is None or int(epoch) <= self._place.epoch:
-            log.warning("redis has lost what it had said to be written")
-            asyncio.get_running_loop().call_soon(self._on_void)
-            raise Fenced("The server lost what it had of the partition.")
-        raise Fenced("The partition was taken over by another owner.")
+        raise self._over(epoch)
+
+    def _over(self, epoch: Any) -> Fenced:
+        """Say why the tenure is over, and to the owner if not only this one is."""
+        if epoch is not None and int(epoch) > self._place.epoch:
+            return Fenced("The partition was taken over by another owner.")
+        log.warning("redis has lost what it had said to be written")
+        asyncio.get_running_loop().call_soon(self._on_void)
+        return Fenced("The server lost what it had of the partition.")
