@@ -8,7 +8,7 @@ from random import Random
 import psycopg
 from transfers_app import ACCOUNTS
 
-from sinks.postgres.cutting import Wire
+from sinks.cutting import Wire
 
 TRANSFERS = {
     "transfers_app": "CREATE TABLE transfers (number bigint)",
@@ -86,7 +86,7 @@ class CutWire(threading.Thread):
     async def _serve(self):
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
         async with Wire(self._dsn, self._cut_at) as wire:
-            self.dsn = wire.dsn
+            self.dsn = wire.url
             self._serves.set()
             await self._ending.wait()
 

@@ -10,7 +10,7 @@ from eventstream.events import Event
 from eventstream.local.postgres import start_postgres
 from eventstream.settings import HomeSettings
 from eventstream.sinks.postgres import Postgres
-from sinks.postgres.cutting import Wire
+from sinks.cutting import Wire
 
 pytestmark = pytest.mark.anyio
 COUNT = 30
@@ -62,7 +62,7 @@ def cutting_each_third(how):
 async def test_a_commit_whose_answer_is_lost_is_looked_up(postgres_database, how, again):
     make_effects(postgres_database)
     async with Wire(postgres_database, cutting_each_third(how)) as wire:
-        ledger = Postgres(wire.dsn).connect("group", lambda: None, random.random)
+        ledger = Postgres(wire.url).connect("group", lambda: None, random.random)
         await ledger.open()
         await ledger.take_over("orders", 0, 0)
         attempts = await run_all(ledger, COUNT)
@@ -78,7 +78,7 @@ async def test_a_commit_whose_answer_is_lost_is_looked_up(postgres_database, how
 async def test_a_commit_that_arrives_late_finds_its_session_ended(postgres_database):
     make_effects(postgres_database)
     async with Wire(postgres_database, cutting_each_third("late")) as wire:
-        ledger = Postgres(wire.dsn).connect("group", lambda: None, random.random)
+        ledger = Postgres(wire.url).connect("group", lambda: None, random.random)
         await ledger.open()
         await ledger.take_over("orders", 0, 0)
         await run_all(ledger, COUNT)

@@ -8,7 +8,7 @@ import pytest
 from eventstream.events import Event
 from eventstream.sinks.postgres import Table
 from sinks.conformance import SinkConformance
-from sinks.postgres.cutting import Wire
+from sinks.cutting import Wire
 
 CREATE = """
 CREATE TABLE orders (
@@ -46,7 +46,7 @@ class TableTarget:
             self.dsn, lambda data: next(hows, None) if data.endswith(b"\x0bCOMMIT\0") else None
         )
         async with wire:
-            target = TableTarget(self.dsn, self._mode, wire.dsn)
+            target = TableTarget(self.dsn, self._mode, wire.url)
             target.let_go = wire.let_go
             target.held = wire.held
             yield target

@@ -11,7 +11,7 @@ from eventstream.local.postgres import start_postgres
 from eventstream.settings import HomeSettings
 from eventstream.sinks.contract import Fenced, SinkRefused, SinkUnavailable
 from eventstream.sinks.postgres import Table
-from sinks.postgres.cutting import Wire
+from sinks.cutting import Wire
 
 pytestmark = pytest.mark.anyio
 
@@ -149,7 +149,7 @@ async def test_a_table_that_was_changed_poisons_no_event(database, mode, change,
 
 
 async def test_a_process_that_stopped_in_the_middle_of_rows_is_not_waited_for_long(database):
-    async with Wire(database, once("hold", b"PGCOPY")) as wire, tenure_of(wire.dsn) as old:
+    async with Wire(database, once("hold", b"PGCOPY")) as wire, tenure_of(wire.url) as old:
         stopped = asyncio.create_task(old.write(events(0), 1))
         await wire.held.wait()
         async with asyncio.timeout(2):
@@ -164,7 +164,7 @@ async def test_a_process_that_stopped_in_the_middle_of_rows_is_not_waited_for_lo
 
 
 async def test_a_cancel_in_the_middle_of_rows_writes_nothing(database):
-    async with Wire(database, once("hold", b"PGCOPY")) as wire, tenure_of(wire.dsn) as tenure:
+    async with Wire(database, once("hold", b"PGCOPY")) as wire, tenure_of(wire.url) as tenure:
         writing = asyncio.create_task(tenure.write(events(0), 1))
         await wire.held.wait()
         writing.cancel()
@@ -191,7 +191,7 @@ async def test_whatever_is_cut_off_every_event_has_its_row_once(database, mode):
 
     async with Wire(database, cut_at) as wire, tenure_of(database, mode) as first:
         await first.write(events(0), 1)
-        async with tenure_of(wire.dsn, mode) as tenure:
+        async with tenure_of(wire.url, mode) as tenure:
             for start in range(1, 200, 10):
                 while tenure.next_offset < start + 10:
                     with contextlib.suppress(SinkUnavailable):

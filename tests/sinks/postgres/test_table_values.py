@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from eventstream import pointer
 from eventstream.events import Event
+from eventstream.sinks import sources
 from eventstream.sinks.contract import Poisoned
-from eventstream.sinks.postgres.table import codecs, sources
+from eventstream.sinks.postgres.table import codecs
 from eventstream.sinks.postgres.table.batches import COPY_END, COPY_HEAD, Batches
 from eventstream.sinks.postgres.table.documents import Documents, Wanted
 from eventstream.sinks.postgres.table.rows import Column

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import psycopg
@@ -18,14 +17,3 @@ async def roll_back(connection: psycopg.AsyncConnection[Any]) -> None:
             await connection.execute(b"ROLLBACK")
         except psycopg.Error:
             await connection.close()
-
-
-async def undisturbed(task: asyncio.Future[Any]) -> None:
-    """Wait for a task to its end, through every cancel; then the last one counts for nothing."""
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise
-    task.result()

@@ -14,7 +14,8 @@ from eventstream.errors import Permanent
 from eventstream.observe.logs import where
 from eventstream.sinks.contract import SinkUnavailable
 from eventstream.sinks.postgres import faults, statements
-from eventstream.sinks.postgres.endings import roll_back, undisturbed
+from eventstream.sinks.postgres.endings import roll_back
+from eventstream.sinks.undisturbed import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -128,9 +129,7 @@ class Transactions:
     async def _commit(self, transaction: Transaction, place: Place, offset: int) -> bool:
         """End the transaction; whoever cancels meanwhile waits, since it may have happened."""
         session = transaction.info.backend_pid
-        ending = asyncio.ensure_future(
-            transaction.execute(statements.finish(*place, offset), prepare=False)
-        )
+        ending = transaction.execute(statements.finish(*place, offset), prepare=False)
         try:
             await undisturbed(ending)
         except psycopg.Error as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from eventstream import pointer
+from eventstream.sinks.json_text import why_not_json
 from eventstream.sinks.postgres.table.codecs import UNFIT
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _SHOWN = 40
 _MAY_BE_INDEX = re.compile(r"[0-9]+").fullmatch
 _BREAKS_NAMES = re.compile(r'["\\\x00-\x1f]').search
-_raw: Any = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Wanted(NamedTuple):
@@ -176,21 +176,6 @@ def _inside(outer: Get, inner: Get) -> Get:
         return None if found is None else inner(found)
 
     return get
-
-
-def why_not_json(text: bytes) -> str | None:
-    """Say what keeps a text from being JSON, or `None`."""
-    try:
-        text.decode()
-        _raw(text)
-    except UnicodeDecodeError as error:
-        return f"it is not UTF-8 at byte {error.start}"
-    except RecursionError:
-        return "it is nested too deeply"
-    except msgspec.DecodeError as error:
-        reason = str(error).removeprefix("JSON is malformed: ")
-        return reason[:1].lower() + reason[1:]
-    return None
 
 
 def shown(text: bytes) -> str:

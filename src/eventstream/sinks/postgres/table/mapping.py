@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
+from eventstream.sinks import sources
 from eventstream.sinks.contract import SinkRefused
-from eventstream.sinks.postgres.table import codecs, sources
+from eventstream.sinks.postgres.table import codecs
 from eventstream.sinks.postgres.table.rows import Column
-from eventstream.sinks.postgres.table.sources import Kind, Source
+from eventstream.sinks.sources import Kind, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

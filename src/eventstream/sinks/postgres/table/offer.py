@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eventstream.sinks.postgres.table.catalogue import quoted, quoted_name
-from eventstream.sinks.postgres.table.sources import Kind
+from eventstream.sinks.sources import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from eventstream.sinks.postgres.table.mapping import Mode
-    from eventstream.sinks.postgres.table.sources import Source
+    from eventstream.sinks.sources import Source
 
 _TYPES = {
     Kind.POINTER: "jsonb",

@@ -10,7 +10,7 @@ import msgspec
 from eventstream import pointer
 from eventstream.sinks.postgres.table.codecs import NULL, UNFIT, Codec
 from eventstream.sinks.postgres.table.documents import Documents, Wanted, shown
-from eventstream.sinks.postgres.table.sources import Kind, Source
+from eventstream.sinks.sources import Kind, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eventstream.errors import InvalidSetting
+from eventstream.sinks import sources
 from eventstream.sinks.postgres.settings import dsn_of
-from eventstream.sinks.postgres.table import sources
 from eventstream.sinks.postgres.table.sink import TableSettings, TableSink
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from eventstream.sinks.postgres.table.catalogue import Shape
     from eventstream.sinks.postgres.table.mapping import Mode
-    from eventstream.sinks.postgres.table.sources import Source
+    from eventstream.sinks.sources import Source
 
     Connection = psycopg.AsyncConnection[Any]
 

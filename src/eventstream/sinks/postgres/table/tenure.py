@@ -10,8 +10,9 @@ from psycopg.pq import TransactionStatus
 
 from eventstream.sinks.contract import Fenced, SinkRefused, SinkUnavailable
 from eventstream.sinks.postgres import faults
-from eventstream.sinks.postgres.endings import roll_back, undisturbed
+from eventstream.sinks.postgres.endings import roll_back
 from eventstream.sinks.postgres.table import statements
+from eventstream.sinks.undisturbed import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +108,7 @@ class TableTenure:
             await self._begin(connection, next_offset)
             await way(connection, events)
             # Whoever cancels meanwhile waits, since it may have happened.
-            await undisturbed(asyncio.ensure_future(connection.execute(statements.COMMIT)))
+            await undisturbed(connection.execute(statements.COMMIT))
             self.next_offset = next_offset
         finally:
             try:

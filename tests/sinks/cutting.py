@@ -1,4 +1,4 @@
-"""A wire to a PostgreSQL that can be cut at a chosen moment."""
+"""A wire to a database that can be cut at a chosen moment."""
 
 import asyncio
 import contextlib
@@ -6,15 +6,17 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 class Wire:
-    """A relay of TCP connections; `cut_at` is called with what each client sends.
+    """A relay of TCP connections to `url`; `cut_at` is called with what each client sends.
+
+    Its own URL or DSN, `url`, leads to the same database over the wire.
 
     It says what happens: `None` sends it on, "before" drops it and cuts the client off, "after"
     sends it on and cuts the client off before the answer comes, "late" cuts the client off and
     sends it on once `let_go` is called, "hold" sends it on then and cuts nobody off.
     """
 
-    def __init__(self, dsn, cut_at):
-        self._dsn = urlsplit(dsn)
+    def __init__(self, url, cut_at):
+        self._far = urlsplit(url)
         self._cut_at = cut_at
         self._late = asyncio.Event()
         self._relays = set()
@@ -24,8 +26,10 @@ class Wire:
     async def __aenter__(self):
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
-        netloc = f"{self._dsn.username}:{self._dsn.password}@127.0.0.1:{port}"
-        self.dsn = urlunsplit(self._dsn._replace(netloc=netloc, query="sslmode=disable"))
+        netloc = f"{self._far.username}:{self._far.password}@127.0.0.1:{port}"
+        # What is encrypted could not be looked into.
+        query = "sslmode=disable" if self._far.scheme.startswith("postgres") else ""
+        self.url = urlunsplit(self._far._replace(netloc=netloc, query=query))
         return self
 
     async def __aexit__(self, *_):
@@ -39,7 +43,7 @@ class Wire:
 
     async def _connected(self, reader, writer):
         self._relays.add(asyncio.current_task())
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._dsn.port)
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._far.port)
         back = asyncio.create_task(_pump(far_reader, writer))
         try:
             await self._relay(reader, writer, far_reader, far_writer, back)

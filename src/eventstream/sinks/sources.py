@@ -1,4 +1,4 @@
-"""Where in an event a column's value stands."""
+"""Where in an event a value stands."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def parse(text: str) -> Source:
     found = pointer.parse(text) if text else None
     if found is None:
         raise InvalidSetting(
-            f"A column cannot come from {text!r}: write a JSON pointer as /customer/name, or key,"
-            " value, headers, headers.NAME, timestamp, topic, partition or offset."
+            f"Nothing in an event is called {text!r}: write a JSON pointer as /customer/name, or"
+            " key, value, headers, headers.NAME, timestamp, topic, partition or offset."
         )
     return Source(Kind.POINTER, text, pointer=found)
 
