@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -15,6 +15,9 @@ from eventstream.settings import (
     StoreSettings,
     WorkerSettings,
 )
+
+if TYPE_CHECKING:
+    from eventstream.worker.sink_apps import SinkApp
 
 app = typer.Typer(no_args_is_help=True, help="Write topics into databases, each event once.")
 
@@ -69,19 +72,75 @@ def postgres(
       eventstream sink postgres --topic customers --table customers --mode upsert --processes 2
     """
     from eventstream.local.stores import address_of
-    from eventstream.observe.logs import configure_logging
-    from eventstream.worker.process import Job, leave_lingering_threads
-    from eventstream.worker.serving import serve
     from eventstream.worker.sink_apps import TableApp
 
     columns = dict(_column(given) for given in column or ())
-    app = TableApp(topic, table, columns, mode, create, on_failure)
-    app.make()
+    sink = TableApp(topic, table, columns, mode, create, on_failure)
+    sink.make()
     os.environ["EVENTSTREAM_POSTGRES_DSN"] = address_of("postgres", home, stores)
+    _run(sink, f"{table}-sink", settings, kafka, home, logs)
+
+
+@app.command()
+@with_settings
+def redis(
+    topic: Annotated[str, typer.Option(help="The topic.")],
+    command: Annotated[
+        list[str],
+        typer.Option(
+            help="What an event does, as redis-cli writes it, with places of the event in braces:"
+            " {key}, {value}, {offset}, or a JSON pointer as {/customer/name}. Once or more."
+        ),
+    ],
+    settings: WorkerSettings,
+    stores: StoreSettings,
+    kafka: KafkaSettings,
+    home: HomeSettings,
+    logs: LogSettings,
+    key_tag: Annotated[
+        str, typer.Option(help="In a cluster, what every key has in braces.")
+    ] = "eventstream",
+    on_failure: Annotated[
+        Literal["deadletter", "stop"],
+        typer.Option(help="What happens to an event that can never be written."),
+    ] = "deadletter",
+) -> None:
+    r"""Write a topic into Redis or Valkey: commands and position in one step.
+
+    The position is kept there, by consumer group: TOPIC-redis-sink unless --group names another.
+    Without --redis-url the local server of `eventstream up --with redis` is used.
+
+    Examples:
+      eventstream sink redis --topic orders --command 'set order:{/id} {value}'
+      eventstream sink redis --topic orders --command 'hincrby revenue {/currency} {/cents}' \
+        --command 'xadd recent maxlen ~ 1000 * event {value}'
+    """
+    from eventstream.local.stores import address_of
+    from eventstream.worker.sink_apps import RedisApp
+
+    sink = RedisApp(topic, command, key_tag, on_failure)
+    sink.make()
+    os.environ["EVENTSTREAM_REDIS_URL"] = address_of("redis", home, stores)
+    _run(sink, f"{topic}-redis-sink", settings, kafka, home, logs)
+
+
+def _run(
+    sink: "SinkApp",
+    group: str,
+    settings: WorkerSettings,
+    kafka: KafkaSettings,
+    home: HomeSettings,
+    logs: LogSettings,
+) -> NoReturn:
+    """Run a sink's processes; `group` is its group if the user named none."""
+    from eventstream.observe.logs import configure_logging
+    from eventstream.worker.process import Job, leave_lingering_threads
+    from eventstream.worker.serving import serve
+
     if settings.group == WorkerSettings().group:
-        settings = dataclasses.replace(settings, group=f"{table}-sink")
+        settings = dataclasses.replace(settings, group=group)
     configure_logging(logs)
-    status = serve(Job(app, settings, kafka, home, logs))
+    status = serve(Job(sink, settings, kafka, home, logs))
     leave_lingering_threads(status)
     raise typer.Exit(status)
 

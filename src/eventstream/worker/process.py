@@ -30,7 +30,7 @@ from eventstream.worker.loading import load_app
 from eventstream.worker.reach import KafkaReach
 from eventstream.worker.reload import program_files
 from eventstream.worker.runner import Worker
-from eventstream.worker.sink_apps import TableApp
+from eventstream.worker.sink_apps import SinkApp
 from eventstream.worker.subscription import Subscription
 from eventstream.worker.watchdog import watching
 
@@ -49,7 +49,7 @@ READY_TIMEOUT_S = 30.0
 class Job(msgspec.Struct, frozen=True):
     """What a process is to do: the app, by its name or as it is, all settings, and which it is."""
 
-    app: str | TableApp
+    app: str | SinkApp
     worker: WorkerSettings
     kafka: KafkaSettings
     home: HomeSettings
@@ -95,7 +95,7 @@ def run(job: Job, link: Link | None = None) -> int:
 
 def _load(job: Job, link: Link | None) -> App:
     """Load the app; the supervisor is told its files if it watches them, well or broken."""
-    if isinstance(job.app, TableApp):
+    if not isinstance(job.app, str):
         return job.app.make()
     try:
         return load_app(job.app)
