@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 import redis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from eventstream.events import Event
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.anyio
 MAX, MIN = 2**63 - 1, -(2**63)
 KEYS = [b"one", b"two"]
 FIELDS = [b"f", b"g"]
+HASH = ("hash", {b"f": b"1", b"g": b"2"})
 LAST_ID = f"{2**64 - 1}-{2**64 - 1}"
 
 
@@ -203,6 +204,10 @@ def counts(draw):
 
 @settings(max_examples=400, **QUICK)
 @given(held=held, plan=st.lists(st.lists(commands, max_size=4), max_size=8))
+@example(held={b"one": ("stream", [LAST_ID])}, plan=[[("stream_add", b"one", {b"f": b"v"})]])
+@example(held={}, plan=[[("hash_delete", b"one", [b"f"]), ("add", b"one", 1)]])
+@example(held={b"one": HASH}, plan=[[("hash_delete", b"one", [b"f"]), ("add", b"one", 1)]])
+@example(held={b"one": HASH}, plan=[[("hash_delete", b"one", [b"f", b"g"]), ("add", b"one", 1)]])
 async def test_a_batch_does_what_its_commands_would_do_one_after_the_other(valkey, held, plan):
     await compare(valkey, held, plan)
 
@@ -238,6 +243,7 @@ async def compare(valkey, held, plan):
             with pytest.raises(Poisoned) as raised:
                 await tenure.write(events, len(plan))
             assert sorted(raised.value.reasons) == refused
+            assert tenure.next_offset == 0
             assert got(client, prefix) == held
         await tenure.write([each for each in events if each.offset not in refused], len(plan))
         await sink.close()

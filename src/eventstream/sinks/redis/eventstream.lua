@@ -70,9 +70,7 @@ local function change(model, place, name, value)
 end
 
 local function take_back(model)
-  for at = model.changes, 1, -1 do
-    model.places[at][model.names[at]] = model.before[at]
-  end
+  for at = model.changes, 1, -1 do model.places[at][model.names[at]] = model.before[at] end
   model.changes = 0
 end
 
@@ -88,13 +86,11 @@ local function is_emptied(key, state)
 end
 
 local function found(model, key)
-  local state = model.keys[key]
-  if not state then
+  if not model.keys[key] then
     local kind = redis.call('TYPE', key).ok
-    state = {kind = kind, is_new = kind == 'none', fields = {}}
-    model.keys[key] = state
+    model.keys[key] = {kind = kind, is_new = kind == 'none', fields = {}}
   end
-  return state
+  return model.keys[key]
 end
 
 -- Return a key's state as one of a kind, which a missing key becomes; or nil, and why not.
@@ -142,18 +138,14 @@ end
 function does.HSET(model, key, args, first, last)
   local state, problem = as(model, key, 'hash')
   if not state then return problem end
-  for at = first, last, 2 do
-    change(model, state.fields, args[at], args[at + 1])
-  end
+  for at = first, last, 2 do change(model, state.fields, args[at], args[at + 1]) end
 end
 
 function does.HDEL(model, key, args, first, last)
   if found(model, key).kind == 'none' then return end
   local state, problem = as(model, key, 'hash')
   if not state then return problem end
-  for at = first, last do
-    change(model, state.fields, args[at], false)
-  end
+  for at = first, last do change(model, state.fields, args[at], false) end
   change(model, state, 'has_lost', true)
 end
 
@@ -168,8 +160,7 @@ function does.HINCRBY(model, key, args, first, last)
 end
 
 function does.ZINCRBY(model, key, args, first, last)
-  local _, problem = as(model, key, 'zset')
-  return problem
+  return select(2, as(model, key, 'zset'))
 end
 
 -- A stream whose last id is the greatest there can be takes no more.
@@ -190,6 +181,10 @@ function does.XADD(model, key, args, first, last)
     if not has_ids_left(key) then return 'the stream has no more ids' end
     state.is_open = true
   end
+end
+
+local function list(all, ...)
+  for _, what in ipairs({...}) do all[#all + 1] = what end
 end
 
 -- Go through a batch without writing. args has, from 5 on, of each event how many commands it has,
@@ -220,9 +215,7 @@ local function refusals(keys, args)
         problem = does[name](model, key, args, first, last)
         if problem then
           take_back(model)
-          for _, what in ipairs({event, command - 1, name, problem}) do
-            refused[#refused + 1] = what
-          end
+          list(refused, event, command - 1, name, problem)
         end
       end
     end
@@ -245,9 +238,7 @@ local function written(keys, args)
       at = last + 1
       local answer = redis.pcall(name, keys[command], unpack(args, first, last))
       if type(answer) == 'table' and answer.err then
-        for _, what in ipairs({event, command - 1, name, answer.err}) do
-          failed[#failed + 1] = what
-        end
+        list(failed, event, command - 1, name, answer.err)
       end
     end
   end

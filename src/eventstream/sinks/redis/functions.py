@@ -43,7 +43,7 @@ class Functions:
 
     async def _load(self) -> None:
         try:
-            await self._sessions.call(b"FUNCTION", b"LOAD", b"REPLACE", library.CODE)
+            await self._sessions.ask(b"FUNCTION", b"LOAD", b"REPLACE", library.CODE)
         except SinkRefused as error:
             raise SinkRefused(
                 f"The functions that write cannot be put on the server. {error} Allow the user"

@@ -16,11 +16,13 @@ from eventstream.sinks.redis import faults, server
 from eventstream.sinks.undisturbed import undisturbed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from redis.asyncio.connection import AbstractConnection
 
     from eventstream.sinks.redis.server import Server
+
+    Asked = Callable[[AbstractConnection, Sequence[bytes | int]], Awaitable[Any]]
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +56,7 @@ class Sessions:
         self._node: dict[str, Any] = {}
         self._on_incarnation = on_incarnation
         self._server: Server | None = None
+        self._answered = ""
         self._idle: list[_Session] = []
         self._closed = False
         self._new()
@@ -65,7 +68,7 @@ class Sessions:
             raise SinkUnavailable("There was no connection yet.")
         return self._server
 
-    async def call(self, *words: bytes | str | int) -> Any:
+    async def call(self, *words: bytes | int) -> Any:
         """Have the server do something, and return its answer.
 
         Once the server may have heard of it, whoever cancels waits for the answer.
@@ -74,22 +77,37 @@ class Sessions:
             SinkUnavailable: It does not answer, or cannot do this now.
             SinkRefused: It does not do this for us.
         """
-        for _ in range(_MOST_MOVES):
-            session = await self._take()
-            try:
-                return await undisturbed(_ask(session.connection, *words))
-            except MovedError as error:
-                await self._move(error)
-            except RedisError as error:
-                raise faults.translate(error) from None
-            finally:
-                await self._give_back(session)
-        raise SinkUnavailable("The cluster's nodes send us from one to the other.")
+        return await self._exchange(_asked_undisturbed, words)
+
+    async def ask(self, *words: bytes | int) -> Any:
+        """Have the server do something of which it does not matter whether it was done.
+
+        Raises:
+            As `call` does.
+        """
+        return await self._exchange(_asked, words)
 
     async def close(self) -> None:
         """Close what nobody has; what is out is closed when it is given back."""
         self._closed = True
         await self._close_idle()
+
+    async def _exchange(self, asked: Asked, words: Sequence[bytes | int]) -> Any:
+        for _ in range(_MOST_MOVES):
+            session = await self._take()
+            try:
+                answer = await asked(session.connection, words)
+            except MovedError as error:
+                await session.connection.disconnect(nowait=True)
+                await self._move(error)
+            except RedisError as error:
+                raise faults.translate(error) from None
+            else:
+                self._answered = session.run_id
+                return answer
+            finally:
+                await self._give_back(session)
+        raise SinkUnavailable("The cluster's nodes send us from one to the other.")
 
     async def _take(self) -> _Session:
         while self._idle:
@@ -129,7 +147,7 @@ class Sessions:
         connection = self._new()
         try:
             await connection.connect()
-            found = server.read(await _ask(connection, b"INFO"))
+            found = server.read(await _asked(connection, [b"INFO"]))
         except RedisError as error:
             await connection.disconnect(nowait=True)
             self._node = {}
@@ -137,8 +155,9 @@ class Sessions:
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
-        known, self._server = self._server, found
-        if known is not None and known.run_id != found.run_id:
+        self._server = found
+        if self._answered not in {"", found.run_id}:
+            self._answered = found.run_id
             log.warning("redis was started again, or another server took its place")
             await self._close_idle()
             # Those who hold connections of the old one hear of it as they lose them.
@@ -146,9 +165,13 @@ class Sessions:
         return _Session(connection, found.run_id)
 
 
-async def _ask(connection: AbstractConnection, *words: bytes | str | int) -> Any:
+async def _asked(connection: AbstractConnection, words: Sequence[bytes | int]) -> Any:
     await connection.send_packed_command(connection.pack_command(*words), check_health=False)
     return await connection.read_response(disable_decoding=True)
+
+
+async def _asked_undisturbed(connection: AbstractConnection, words: Sequence[bytes | int]) -> Any:
+    return await undisturbed(_asked(connection, words))
 
 
 def _where(url: str) -> dict[str, Any]:

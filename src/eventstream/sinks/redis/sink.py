@@ -130,7 +130,7 @@ class RedisSink:
     async def _warn(self) -> None:
         """Log what the server may lose."""
         try:
-            flat = await self._sessions.call(b"CONFIG", b"GET", *server.PERSISTENCE)
+            flat = await self._sessions.ask(b"CONFIG", b"GET", *server.PERSISTENCE)
         except SinkRefused as error:
             log.warning("what redis may lose is not known", problem=str(error))
             return
@@ -147,7 +147,9 @@ class RedisSink:
 
     async def _watch(self) -> None:
         """Look for a server that was started again, also while nothing is written."""
-        while True:
+        task = asyncio.current_task()
+        # The client may lose a cancel: before Python 3.12 asyncio.wait_for does.
+        while task is not None and not task.cancelling():
             await asyncio.sleep(LOOK_PAUSE_S)
             with contextlib.suppress(EventstreamError):
-                await self._sessions.call(b"PING")
+                await self._sessions.ask(b"PING")
