@@ -58,10 +58,6 @@ end
 --   has_lost  of a hash: whether fields were deleted
 --   is_open   of a stream: whether it was seen to have ids left
 -- Changes are noted, so that those of an event that is refused can be taken back.
-local function new_model()
-  return {keys = {}, changes = 0, places = {}, names = {}, before = {}}
-end
-
 local function change(model, place, name, value)
   local at = model.changes + 1
   model.changes = at
@@ -194,8 +190,8 @@ end
 -- Returns what is refused, flat: the event's number, the command's number, its name, why. The
 -- events that are refused are left out of what the others meet.
 local function refusals(keys, args)
-  local model, refused = new_model(), {}
-  local at, command, event = 5, 1, 0
+  local model = {keys = {}, changes = 0, places = {}, names = {}, before = {}}
+  local refused, at, command, event = {}, 5, 1, 0
   while at <= #args do
     local problem
     event = event + 1
@@ -225,8 +221,7 @@ end
 
 -- Write a batch that nothing of is refused; return what failed all the same, as `refusals` does.
 local function written(keys, args)
-  local failed = {}
-  local at, command, event = 5, 1, 0
+  local failed, at, command, event = {}, 5, 1, 0
   while at <= #args do
     event = event + 1
     local count = tonumber(args[at])
