@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import structlog
+from hiredis import pack_command
 from redis.asyncio.connection import Connection, parse_url
 from redis.exceptions import MovedError, RedisError
 
@@ -166,7 +167,9 @@ class Sessions:
 
 
 async def _asked(connection: AbstractConnection, words: Sequence[bytes | int]) -> Any:
-    await connection.send_packed_command(connection.pack_command(*words), check_health=False)
+    # The asynchronous client's own way to write a request takes five times as long.
+    request = pack_command(tuple(words))  # type: ignore[arg-type] # it takes any number
+    await connection.send_packed_command(request, check_health=False)
     return await connection.read_response(disable_decoding=True)
 
 
