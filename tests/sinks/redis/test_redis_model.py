@@ -143,10 +143,10 @@ held = st.dictionaries(
     st.one_of(
         texts.map(lambda text: ("string", text)),
         pairs.map(lambda content: ("hash", content)),
-        st.just(("list", [b"item"])),
-        st.just(("zset", {b"f": 2.0})),
-        st.just(("stream", [{b"f": b"v"}])),
-        st.just(("stream", [LAST_ID])),
+        st.builds(lambda: ("list", [b"item"])),
+        st.builds(lambda: ("zset", {b"f": 2.0})),
+        st.builds(lambda: ("stream", [{b"f": b"v"}])),
+        st.builds(lambda: ("stream", [LAST_ID])),
     ),
 )
 
