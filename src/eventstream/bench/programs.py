@@ -148,6 +148,26 @@ class MemoryWatch(_Watch):
         ]
 
 
+def measured_alone(
+    module: str, *arguments: str, environment: Mapping[str, str] | None = None
+) -> bytes:
+    """Run a module's measurement in a process of its own, and return what it prints.
+
+    Raises:
+        LocalServerError: The process failed.
+    """
+    result = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
+    if result.returncode:
+        said = result.stderr.decode(errors="replace").strip()[-500:]
+        raise LocalServerError(f"Measuring {arguments[-1]} failed: {said}")
+    return result.stdout
+
+
 @contextlib.contextmanager
 def measured_kafka(bootstrap_servers: str | None, home: HomeSettings) -> Iterator[KafkaSettings]:
     """Give the Kafka to measure with: the one named, or a fresh one that ends with the run."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import statistics
-import subprocess
 import sys
 import time
 import uuid
@@ -21,7 +20,7 @@ import psycopg
 import uvloop
 from psycopg.types.json import Jsonb, set_json_dumps
 
-from eventstream.bench.programs import measured_topic
+from eventstream.bench.programs import measured_alone, measured_topic
 from eventstream.bench.worker import handled
 from eventstream.errors import LocalServerError
 from eventstream.log.bulk import BulkProducer
@@ -111,17 +110,8 @@ def _measure(kafka: KafkaSettings, dsn: str, topic: str, count: int, what: str) 
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(_TABLE)
         connection.execute("CHECKPOINT")
-    command = [sys.executable, "-m", __name__, kafka.bootstrap_servers, topic, str(count), what]
-    result = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, DSN_VARIABLE: dsn},
-    )
-    if result.returncode:
-        raise LocalServerError(f"Measuring {what} failed: {result.stderr.strip()[-500:]}")
-    return float(result.stdout)
+    arguments = (kafka.bootstrap_servers, topic, str(count), what)
+    return float(measured_alone(__name__, *arguments, environment={DSN_VARIABLE: dsn}))
 
 
 def _copy(dsn: str, count: int) -> float:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import statistics
-import subprocess
 import sys
 import time
 import uuid
@@ -22,9 +21,8 @@ import psycopg
 import uvloop
 from psycopg import AsyncConnection
 
-from eventstream.bench.programs import measured_topic
+from eventstream.bench.programs import measured_alone, measured_topic
 from eventstream.bench.worker import fill
-from eventstream.errors import LocalServerError
 from eventstream.observe.logs import configure_logging
 from eventstream.settings import KafkaSettings, LogSettings, WorkerSettings
 from eventstream.sinks.postgres import Postgres
@@ -82,17 +80,8 @@ def _measure(kafka: KafkaSettings, dsn: str, topic: str, count: int, how: str) -
         connection.execute(_TABLES)
         connection.execute(_ACCOUNTS, [ACCOUNTS - 1])
         connection.execute("CHECKPOINT")
-    command = [sys.executable, "-m", __name__, kafka.bootstrap_servers, topic, str(count), how]
-    result = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, DSN_VARIABLE: dsn},
-    )
-    if result.returncode:
-        raise LocalServerError(f"Measuring {how} failed: {result.stderr.strip()[-500:]}")
-    return float(result.stdout)
+    arguments = (kafka.bootstrap_servers, topic, str(count), how)
+    return float(measured_alone(__name__, *arguments, environment={DSN_VARIABLE: dsn}))
 
 
 async def _transfer(connection: AsyncConnection[Any], number: int) -> None:

@@ -7,7 +7,6 @@ process of its own: `well`, or `failing` for the events of KEY. It prints its `C
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 import time
 import uuid
@@ -17,9 +16,8 @@ import msgspec
 import uvloop
 
 from eventstream.backoff import Backoff
-from eventstream.bench.programs import measured_topic
+from eventstream.bench.programs import measured_alone, measured_topic
 from eventstream.bench.worker import fill
-from eventstream.errors import LocalServerError
 from eventstream.observe.logs import configure_logging
 from eventstream.settings import KafkaSettings, LogSettings, WorkerSettings
 from eventstream.supervision.collector import calm_collector
@@ -91,11 +89,8 @@ def run_waiting(kafka: KafkaSettings, *, seconds: float, key: str) -> WaitingRep
 
 
 def _measure(kafka: KafkaSettings, topic: str, seconds: float, key: str, how: str) -> Counts:
-    command = [sys.executable, "-m", __name__, kafka.bootstrap_servers, topic, str(seconds), key]
-    result = subprocess.run([*command, how], capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise LocalServerError(f"Measuring failed: {result.stderr.strip()[-500:]}")
-    return msgspec.json.decode(result.stdout, type=Counts)
+    arguments = (kafka.bootstrap_servers, topic, str(seconds), key, how)
+    return msgspec.json.decode(measured_alone(__name__, *arguments), type=Counts)
 
 
 async def _handle(kafka: KafkaSettings, topic: str, seconds: float, key: bytes, how: str) -> Counts:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import subprocess
 import sys
 import time
 import uuid
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import uvloop
 
-from eventstream.bench.programs import PARTITIONS, measured_topic
+from eventstream.bench.programs import PARTITIONS, measured_alone, measured_topic
 from eventstream.bench.workload import EXPONENT, zipf_keys
 from eventstream.errors import LocalServerError
 from eventstream.log.bulk import BulkProducer
@@ -87,11 +86,7 @@ def measure(kafka: KafkaSettings, topic: str, count: int, what: str) -> float:
     Raises:
         LocalServerError: The process failed.
     """
-    command = [sys.executable, "-m", __name__, kafka.bootstrap_servers, topic, str(count), what]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise LocalServerError(f"Measuring {what} failed: {result.stderr.strip()[-500:]}")
-    return float(result.stdout)
+    return float(measured_alone(__name__, kafka.bootstrap_servers, topic, str(count), what))
 
 
 async def _handle_all(kafka: KafkaSettings, topic: str, count: int) -> float:

@@ -83,8 +83,10 @@ class _State(msgspec.Struct, frozen=True):
     process: ServerProcess | None = None
 
     @property
-    def is_running(self) -> bool:
-        return self.process is not None and self.process.running is not None
+    def running(self) -> ServerProcess | None:
+        """Its process, if it runs."""
+        is_running = self.process is not None and self.process.running is not None
+        return self.process if is_running else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +176,10 @@ def start(
     storage.prepare(folder)
     with storage.writing(folder), state.locked(folder):
         found = _read(folder)
-        if found is not None and found.is_running:
-            return _running(running, kind, folder, found, was_running=True)
-        found = _launch(kind, folder, found, port, owner_pid or os.getpid())
-        return _running(running, kind, folder, found, was_running=False)
+        if found is not None and found.running is not None:
+            return _facts(running, kind, folder, found, found.running, was_running=True)
+        found, server = _launch(kind, folder, found, port, owner_pid or os.getpid())
+        return _facts(running, kind, folder, found, server, was_running=False)
 
 
 def find(running: type[Running], kind: Kind, home: Path) -> Running | None:
@@ -188,20 +190,27 @@ def find(running: type[Running], kind: Kind, home: Path) -> Running | None:
     """
     folder = home.absolute() / kind.folder
     found = _read(folder)
-    if found is None or not found.is_running:
+    if found is None or found.running is None:
         return None
-    return _running(running, kind, folder, found, was_running=True)
+    return _facts(running, kind, folder, found, found.running, was_running=True)
 
 
-def _running(
-    running: type[Running], kind: Kind, folder: Path, found: _State, *, was_running: bool
+def _facts(
+    running: type[Running],
+    kind: Kind,
+    folder: Path,
+    found: _State,
+    server: ServerProcess,
+    *,
+    was_running: bool,
 ) -> Running:
-    assert found.process is not None  # noqa: S101 - it runs
     url = kind.url(found.port, found.password)
-    return running(found.port, was_running, found.process, _console(kind, folder), url, kind)
+    return running(found.port, was_running, server, _console(kind, folder), url, kind)
 
 
-def _launch(kind: Kind, folder: Path, found: _State | None, port: int, owner_pid: int) -> _State:
+def _launch(
+    kind: Kind, folder: Path, found: _State | None, port: int, owner_pid: int
+) -> tuple[_State, ServerProcess]:
     """Start it; a free port lost to somebody else costs a try."""
     user = account()
     program = kind.program(user)
@@ -210,7 +219,9 @@ def _launch(kind: Kind, folder: Path, found: _State | None, port: int, owner_pid
     data = Path(found.data)
     storage.require_room(data.parent, kind.min_free_bytes, kind.name)
     kind.prepare(program, data, found.password, user)
-    for attempts_left in reversed(range(1 if port else _PORT_ATTEMPTS)):
+    attempts_left = 1 if port else _PORT_ATTEMPTS
+    while True:
+        attempts_left -= 1
         chosen = port or ports.free_port()
         console = _console(kind, folder)
         console.unlink(missing_ok=True)
@@ -234,8 +245,7 @@ def _launch(kind: Kind, folder: Path, found: _State | None, port: int, owner_pid
             process.kill_family(server, STOP_TIMEOUT_S)
             raise
         else:
-            break
-    return found
+            return found, server
 
 
 def _begin(kind: Kind, folder: Path, user: Account | None) -> _State:

@@ -60,8 +60,8 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKaf
 @pytest.fixture
 def make_topic(kafka: LocalKafka, request: pytest.FixtureRequest) -> MakeTopic:
     """Give a function that creates a new topic on `kafka` and returns its name."""
-    from eventstream.log.admin import Admin  # noqa: PLC0415 - nothing is imported before its use
-    from eventstream.settings import KafkaSettings  # noqa: PLC0415
+    from eventstream.log.admin import Admin
+    from eventstream.settings import KafkaSettings
 
     admin = Admin(KafkaSettings(bootstrap_servers=kafka.bootstrap_servers))
     test = re.sub(r"[^a-zA-Z0-9._-]+", "-", request.node.name)[:60].strip("-")
@@ -88,7 +88,7 @@ def topic(make_topic: MakeTopic) -> str:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres]:
     """Give a running PostgreSQL; `postgres.dsn` is how its superuser reaches it."""
-    from eventstream.local.postgres import start_postgres  # noqa: PLC0415
+    from eventstream.local.postgres import start_postgres
 
     with _shared_database(tmp_path_factory, "postgres", start_postgres) as running:
         yield running
@@ -97,7 +97,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgr
 @pytest.fixture
 def postgres_database(postgres: RunningPostgres) -> Iterator[str]:
     """Give the DSN of a new, empty database on `postgres`, deleted after the test."""
-    import psycopg  # noqa: PLC0415
+    import psycopg
 
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres.dsn, autocommit=True) as connection:
@@ -112,7 +112,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningValkey]:
 
     Its keys and function libraries are every test's: use names of your own, or `own_valkey`.
     """
-    from eventstream.local.valkey import start_valkey  # noqa: PLC0415
+    from eventstream.local.valkey import start_valkey
 
     with _shared_database(tmp_path_factory, "valkey", start_valkey) as running:
         yield running
@@ -121,8 +121,8 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningValkey]:
 @pytest.fixture
 def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningValkey]:
     """Give an empty Valkey of the test's own, to `kill` and to `restart`; deleted after it."""
-    from eventstream.local.valkey import start_valkey  # noqa: PLC0415
-    from eventstream.settings import HomeSettings  # noqa: PLC0415
+    from eventstream.local.valkey import start_valkey
+    from eventstream.settings import HomeSettings
 
     running = start_valkey(HomeSettings(home=tmp_path_factory.mktemp("own-valkey")))
     yield running
@@ -134,7 +134,7 @@ def _shared_database(
     tmp_path_factory: pytest.TempPathFactory, name: str, start: Callable[..., Running]
 ) -> Iterator[Running]:
     """Share one database server among all who enter; the last to leave deletes it."""
-    from eventstream.settings import HomeSettings  # noqa: PLC0415
+    from eventstream.settings import HomeSettings
 
     folder = _folder(tmp_path_factory, name)
     with _use(folder) as users:
@@ -152,8 +152,8 @@ def _shared_database(
 @contextlib.contextmanager
 def _shared(tmp_path_factory: pytest.TempPathFactory, brokers: int) -> Iterator[LocalKafka]:
     """Share one cluster among all who enter; the last to leave stops it."""
-    from eventstream.local.kafka import LocalKafka  # noqa: PLC0415
-    from eventstream.settings import (  # noqa: PLC0415
+    from eventstream.local.kafka import LocalKafka
+    from eventstream.settings import (
         BrokerSettings,
         HomeSettings,
         from_environment,

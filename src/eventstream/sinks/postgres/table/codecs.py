@@ -107,8 +107,8 @@ def _dates(values: Sequence[date]) -> list[bytes]:
 
 def _moments(values: Sequence[datetime | float]) -> list[bytes]:
     try:
-        return [_pack_8(8, (value - _FIRST_MOMENT) // _MICROSECOND) for value in values]  # type: ignore[operator]
-    except TypeError:
+        return [_pack_8(8, (value - _FIRST_MOMENT) // _MICROSECOND) for value in values]  # type: ignore[operator] # see below
+    except TypeError:  # a number is among them
         return [_pack_8(8, _microseconds(value)) for value in values]
 
 
