@@ -23,7 +23,7 @@ faults: .venv/.ready ## Kill workers and brokers under load, FAULTS times each (
 faults-once: .venv/.ready ## Kill gateways and PostgreSQL among repeated requests, FAULTS times each (20): forty minutes
 	@$(BIN)/pytest -m slow -s tests/gateway/idempotency/test_repeated_requests.py
 
-faults-ledger: .venv/.ready ## Kill, stop and cut off transactional handlers and their PostgreSQL, FAULTS times each (10): half an hour
+faults-ledger: .venv/.ready ## Kill, stop and cut off workers that write into databases, and those, FAULTS times each (10): an hour
 	@$(BIN)/pytest -m slow -s tests/worker/test_ledger_faults.py
 
 fuzz: .venv/.ready ## Send FUZZ broken requests (10,000,000) to both lanes, in memory: an hour

@@ -1,4 +1,4 @@
-"""Long runs of transactional handlers and of a table under load and faults: every effect once.
+"""Long runs of transactional handlers, a table and Redis under load and faults: every effect once.
 
 See docs/sinks.md. The number of faults comes from FAULTS, 10 if it is not set; STOP_S says how long
 a process is stopped, and SESSION_S after how long Kafka takes its partitions away.
@@ -11,9 +11,8 @@ import time
 
 import pytest
 from load import Load
-from transfers import TRANSFERS, Books, CutWire
+from transfers import KEEPERS, CutWire
 
-from eventstream.local.postgres import start_postgres
 from eventstream.settings import HomeSettings
 from waiting import wait_until
 
@@ -44,9 +43,14 @@ def load(kafka, topic):
     load.stop()
 
 
+@pytest.fixture(params=KEEPERS)
+def app(request):
+    return request.param
+
+
 @pytest.fixture
-def server(tmp_path):
-    server = start_postgres(HomeSettings(home=tmp_path / "database"))
+def server(app, tmp_path):
+    server = KEEPERS[app].start(HomeSettings(home=tmp_path / "database"))
     yield server
     server.discard()
 
@@ -54,14 +58,15 @@ def server(tmp_path):
 class Town:
     """Workers, their database, and the load."""
 
-    def __init__(self, app, processes, load, server, dsn):
+    def __init__(self, app, processes, load, server, url):
         self._app = app
+        self._keeper = KEEPERS[app]
         self.chance = random.Random(7)
         self.load = load
         self.server = server
-        self.books = Books(server.dsn, app)
+        self.books = self._keeper.books(server.url)
         self._processes = processes
-        self._dsn = dsn
+        self._url = url
         self.workers = [self.start() for _ in range(PROCESSES)]
         for worker in self.workers:
             worker.wait_for("worker ready", timeout_s=60)
@@ -69,7 +74,7 @@ class Town:
 
     def start(self):
         return self._processes.start(
-            *OPTIONS, app=f"{self._app}:app", EVENTSTREAM_POSTGRES_DSN=self._dsn
+            *OPTIONS, app=f"{self._app}:app", **{self._keeper.variable: self._url}
         )
 
     def replace(self, worker):
@@ -95,14 +100,9 @@ class Town:
         assert (missing, double, wrong) == (0, 0, 0)
 
 
-@pytest.fixture(params=TRANSFERS)
-def app(request):
-    return request.param
-
-
 @pytest.fixture
 def town(app, processes, load, server):
-    return Town(app, processes, load, server, server.dsn)
+    return Town(app, processes, load, server, server.url)
 
 
 def test_killed_workers(town):
@@ -138,18 +138,18 @@ def test_rebalances(town):
     town.settle("restarts, two rebalances each")
 
 
-def test_killed_databases(town, tmp_path):
+def test_killed_databases(town):
     for _ in range(FAULTS):
         time.sleep(town.chance.random())
         town.server.kill()
-        start_postgres(HomeSettings(home=tmp_path / "database"), town.server.port)
+        town.server.restart()
         town.goes_on()
-    town.settle("kills of PostgreSQL")
+    town.settle("kills of the database")
 
 
 def test_connections_that_are_cut_during_commit(app, processes, load, server):
-    with CutWire(server.dsn) as wire:
-        town = Town(app, processes, load, server, wire.dsn)
+    with CutWire(server.url, KEEPERS[app].is_commit) as wire:
+        town = Town(app, processes, load, server, wire.url)
         for number in range(1, FAULTS + 1):
             time.sleep(town.chance.random() / 4)
             wire.cut()
