@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import random
+import uuid
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from eventstream.errors import InvalidSetting, Permanent
 from eventstream.events import Event
 from eventstream.sinks.contract import Fenced, SinkRefused
-from eventstream.sinks.postgres import Postgres
+from eventstream.sinks.postgres import Postgres, sessions
 from eventstream.sinks.postgres.ledger import LOCK_TIMEOUT_S
 
 pytestmark = pytest.mark.anyio
@@ -131,6 +134,30 @@ async def test_many_events_of_a_partition_run_at_once(database):
     assert rows(database, "SELECT count(*) FROM eventstream_ledger_done") == [(0,)]
 
 
+async def test_a_server_that_gives_few_connections_has_them_shared(database, monkeypatch):
+    monkeypatch.setattr(sessions, "SHORT_PAUSE_S", 0.02)
+    role = f"role_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret' CONNECTION LIMIT 4")
+        connection.execute(f"GRANT CREATE ON SCHEMA public TO {role}")
+        connection.execute(f"GRANT SELECT, INSERT ON effects TO {role}")
+    parts = urlsplit(database)
+    place = f"{role}:secret@{parts.hostname}:{parts.port}"
+    ledger = await opened(urlunsplit(parts._replace(netloc=place)))
+    await ledger.take_over(TOPIC, 0, 0)
+    await done(ledger, 0)
+    with capture_logs() as logs:
+        await asyncio.gather(*(done(ledger, offset) for offset in range(1, 200)))
+    await ledger.close()
+    assert rows(database, "SELECT count(*), count(DISTINCT id) FROM effects") == [(200, 200)]
+    shared = [each for each in logs if "those there are shared" in each["event"]]
+    assert shared
+    assert "too many connections" in shared[0]["problem"]
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"DROP OWNED BY {role}")
+        connection.execute(f"DROP ROLE {role}")
+
+
 async def test_what_a_handler_raises_undoes_all(database):
     ledger = await opened(database)
     await ledger.take_over(TOPIC, 0, 0)
@@ -222,6 +249,51 @@ async def test_a_deadlock_is_run_again(database):
     await ledger.close()
     assert len(attempts) > 2
     assert rows(database, "SELECT attempt FROM effects") == [(2,), (2,)]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "SET LOCAL statement_timeout = '1ms'; SELECT pg_sleep(9)",
+        "SET TRANSACTION READ ONLY; INSERT INTO effects VALUES (0, 0)",
+        "SELECT pg_terminate_backend(pg_backend_pid())",
+    ],
+)
+async def test_a_transaction_that_fails_for_what_passes_is_run_again(database, trouble):
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0)
+    attempts = []
+
+    async def work(tx):
+        attempts.append(1)
+        await tx.execute("INSERT INTO effects VALUES (0, %s)", [len(attempts)])
+        if len(attempts) < 3:
+            await tx.execute(trouble)
+
+    await ledger.run(event(0), work)
+    await ledger.close()
+    assert rows(database, "SELECT id, attempt FROM effects") == [(0, 3)]
+
+
+async def test_a_transaction_that_cannot_be_serialized_is_run_again(database):
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute("INSERT INTO effects VALUES (100, 0)")
+        ledger = await opened(database)
+        await ledger.take_over(TOPIC, 0, 0)
+        seen = []
+
+        async def work(tx):
+            await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor = await tx.execute("SELECT attempt FROM effects")
+            seen.append((await cursor.fetchone())[0])
+            if len(seen) == 1:
+                other.execute("UPDATE effects SET attempt = 10")
+            await tx.execute("UPDATE effects SET attempt = %s", [seen[-1] + 1])
+
+        await ledger.run(event(0), work)
+        await ledger.close()
+    assert seen == [0, 10]
+    assert rows(database, "SELECT attempt FROM effects") == [(11,)]
 
 
 async def test_a_stopped_owner_in_a_transaction_is_not_waited_for_long(database):

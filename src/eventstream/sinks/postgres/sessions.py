@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import psycopg
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_S = 5
+SHORT_PAUSE_S = 1.0
+"""How soon a server that gave no more connections is asked for one again, while some are out."""
 Connection = TypeVar("Connection", bound=psycopg.AsyncConnection[Any])
 
 
@@ -69,35 +72,89 @@ class Sessions(Generic[Connection]):
         self._on_incarnation = on_incarnation
         self._incarnation = ""
         self._idle: list[Connection] = []
+        self._out = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._connect_after = 0.0
+        self._is_short = False
         self._closed = False
 
     async def take(self) -> Connection:
         """Take a connection that is in no transaction; give it back, whatever happened.
 
+        Where the server gives no more of them, those there are go from one to the next.
+
         Raises:
             SinkUnavailable: There is none to be had now.
             SinkRefused: The server lets us not in.
         """
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.closed:
-                return connection
-            await connection.close()
-        return await self._connect()
+        connection = await self._find_idle() or await self._find_new()
+        while connection is None:
+            await self._wait_for_one()
+            connection = await self._find_idle() or await self._find_new()
+        self._out += 1
+        return connection
 
     async def give_back(self, connection: Connection) -> None:
         """Keep a connection for the next one, or close it if it is in the middle of anything."""
+        self._out -= 1
         is_idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
         if is_idle and not self._closed:
             self._idle.append(connection)
         else:
             await connection.close()
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+                break
 
     async def close(self) -> None:
         """Close what nobody has; what is out is closed when it is given back."""
         self._closed = True
+        await self._close_idle()
+
+    async def _find_idle(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.closed:
+                return connection
+            await connection.close()
+        return None
+
+    async def _close_idle(self) -> None:
         while self._idle:
             await self._idle.pop().close()
+
+    async def _find_new(self) -> Connection | None:
+        """Make a connection; `None` where others are out and the server gives no more."""
+        if self._out and asyncio.get_running_loop().time() < self._connect_after:
+            return None
+        try:
+            connection = await self._connect()
+        except SinkUnavailable as error:
+            if not self._out:
+                raise
+            self._note_shortage(error)
+            return None
+        self._is_short = False
+        return connection
+
+    async def _wait_for_one(self) -> None:
+        """Wait until a connection is given back, or it is time to ask the server again."""
+        given_back = asyncio.get_running_loop().create_future()
+        self._waiting.append(given_back)
+        await asyncio.wait([given_back], timeout=SHORT_PAUSE_S)
+        given_back.cancel()
+
+    def _note_shortage(self, error: SinkUnavailable) -> None:
+        self._connect_after = asyncio.get_running_loop().time() + SHORT_PAUSE_S
+        if not self._is_short:
+            self._is_short = True
+            log.warning(
+                "postgresql gives no more connections; those there are shared",
+                connections=self._out,
+                problem=str(error),
+            )
 
     async def _connect(self) -> Connection:
         try:
@@ -129,5 +186,6 @@ class Sessions(Generic[Connection]):
             known, self._incarnation = self._incarnation, incarnation
             if known:
                 log.warning("postgresql was started again, or another server took its place")
+                await self._close_idle()
                 # Those who hold connections of the old one hear of it as they lose them.
                 asyncio.get_running_loop().call_soon(self._on_incarnation)
