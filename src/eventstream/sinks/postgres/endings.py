@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from eventstream.sinks.postgres import commands
+
 _OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
 
@@ -14,6 +16,6 @@ async def roll_back(connection: psycopg.AsyncConnection[Any]) -> None:
     """Undo a transaction that is still open; a connection that cannot is closed."""
     if connection.pgconn.transaction_status in _OPEN:
         try:
-            await connection.execute(b"ROLLBACK")
+            await commands.run(connection, b"ROLLBACK")
         except psycopg.Error:
             await connection.close()

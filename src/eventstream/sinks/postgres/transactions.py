@@ -13,9 +13,8 @@ from eventstream.backoff import Backoff
 from eventstream.errors import Permanent
 from eventstream.observe.logs import where
 from eventstream.sinks.contract import SinkUnavailable
-from eventstream.sinks.postgres import faults, statements
+from eventstream.sinks.postgres import commands, faults, statements
 from eventstream.sinks.postgres.endings import roll_back
-from eventstream.sinks.undisturbed import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -102,7 +101,7 @@ class Transactions:
         self, transaction: Transaction, work: Callable[[Transaction], Awaitable[None]]
     ) -> None:
         try:
-            await transaction.execute(b"BEGIN")
+            await commands.run(transaction, b"BEGIN")
         except psycopg.Error as error:
             raise faults.translate(error) from None
         try:
@@ -128,10 +127,9 @@ class Transactions:
 
     async def _commit(self, transaction: Transaction, place: Place, offset: int) -> bool:
         """End the transaction; whoever cancels meanwhile waits, since it may have happened."""
-        session = transaction.info.backend_pid
-        ending = transaction.execute(statements.finish(*place, offset), prepare=False)
+        session = transaction.pgconn.backend_pid
         try:
-            await undisturbed(ending)
+            await commands.run_undisturbed(transaction, statements.finish(*place, offset))
         except psycopg.Error as error:
             if error.sqlstate == statements.DONE_BEFORE or _is_done_key(error):
                 return True

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import chain, compress, repeat
+from itertools import compress
 from struct import pack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eventstream.sinks.contract import Poisoned
 from eventstream.sinks.postgres.table.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from eventstream.events import Event
+    from eventstream.sinks.postgres.table.layout import Layout
     from eventstream.sinks.postgres.table.rows import Column
+
+    _Key = tuple[bytes, ...]
 
 COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + pack("!ii", 0, 0)
 """What COPY reads before the rows."""
@@ -25,36 +28,37 @@ class Part(NamedTuple):
     """Rows, or what is known of them.
 
     Attributes:
-        offsets: The events' offsets, rising.
-        columns: Fields, a list of them for each column.
+        events: Where they come from, in offset order.
+        columns: Values, a list of them for each column.
+        layout: How these are written.
     """
 
-    offsets: Sequence[int]
-    columns: Sequence[Sequence[bytes]]
+    events: Sequence[Event]
+    columns: Sequence[Sequence[Any]]
+    layout: Layout
 
     def cut(self, start: int, end: int) -> Part:
         """Take some of the rows."""
-        return Part(self.offsets[start:end], [column[start:end] for column in self.columns])
+        columns = [column[start:end] for column in self.columns]
+        return Part(self.events[start:end], columns, self.layout)
+
+    def left(self, is_left: Sequence[bool]) -> Part:
+        """Take the rows that are said to be left."""
+        columns = [list(compress(column, is_left)) for column in self.columns]
+        return Part(list(compress(self.events, is_left)), columns, self.layout)
 
     def copied(self) -> bytes:
-        """Write the rows as COPY reads them.
-
-        Source: PostgreSQL, "COPY", section "Binary Format".
-        """
-        head = repeat(pack("!h", len(self.columns)))
-        return b"".join(chain.from_iterable(zip(head, *self.columns, strict=False)))
+        """Write the rows as COPY reads them."""
+        return self.layout.copied(self.columns)
 
     def array(self, at: int, element: int) -> bytes:
-        """Write a column as an array.
+        """Write a column as an array; `element` is its type, by the server's number."""
+        return self.layout.array(at, self.columns[at], element)
 
-        Source: PostgreSQL, src/backend/utils/adt/arrayfuncs.c, `array_recv`.
-
-        Args:
-            at: Which column.
-            element: The elements' type, by the server's number.
-        """
-        column = self.columns[at]
-        return pack("!iiiii", 1, 1, element, len(column), 1) + b"".join(column)
+    def keys(self, columns: Iterable[int]) -> Sequence[tuple[bytes, ...]]:
+        """Write some of the columns as fields, together for each row."""
+        fields = (self.layout.fields(at, self.columns[at]) for at in columns)
+        return list(zip(*fields, strict=True))
 
 
 class Batch(NamedTuple):
@@ -94,42 +98,40 @@ class Batches:
         Raises:
             Poisoned: Some have no row, or no key.
         """
-        live = [event for event in events if event.value is not None]
-        dead = [event for event in events if event.value is None]
-        columns, reasons = self._rows.fields(live)
-        keys: list[list[bytes]] = []
+        live, dead = _apart(events)
+        columns, reasons = self._rows.values(live)
+        keys: Sequence[Sequence[Any]] = ()
         if dead and self._why_no_tombstones is not None:
             reasons |= {event.offset: self._why_no_tombstones for event in dead}
         elif dead:
-            keys, why_no_key = self._keys.fields(dead)
+            keys, why_no_key = self._keys.values(dead)
             reasons |= why_no_key
         if reasons:
             raise Poisoned(reasons)
-        batch = Batch(
-            Part([event.offset for event in live], columns),
-            Part([event.offset for event in dead], keys),
-        )
+        batch = Batch(Part(live, columns, self._rows.layout), Part(dead, keys, self._keys.layout))
         return self._last_of_each(batch) if self._key else batch
 
     def _last_of_each(self, batch: Batch) -> Batch:
         rows, gone = batch
-        keys = list(zip(*(rows.columns[at] for at in self._key), strict=True))
-        gone_keys = list(zip(*gone.columns, strict=True))
-        offsets = [
-            *zip(rows.offsets, keys, strict=True),
-            *zip(gone.offsets, gone_keys, strict=True),
-        ]
+        keys = rows.keys(self._key)
+        gone_keys = gone.keys(range(len(gone.columns)))
+        offsets = [*_by_offset(rows, keys), *_by_offset(gone, gone_keys)]
         last = {key: offset for offset, key in sorted(offsets)}
         if len(last) == len(keys) + len(gone_keys):
             return batch
-        return Batch(_left(rows, keys, last), _left(gone, gone_keys, last))
+        return Batch(
+            rows.left([last[key] == offset for offset, key in _by_offset(rows, keys)]),
+            gone.left([last[key] == offset for offset, key in _by_offset(gone, gone_keys)]),
+        )
 
 
-def _left(
-    part: Part, keys: Sequence[tuple[bytes, ...]], last: Mapping[tuple[bytes, ...], int]
-) -> Part:
-    left = [last[key] == offset for key, offset in zip(keys, part.offsets, strict=True)]
-    return Part(
-        list(compress(part.offsets, left)),
-        [list(compress(column, left)) for column in part.columns],
-    )
+def _apart(events: Sequence[Event]) -> tuple[Sequence[Event], Sequence[Event]]:
+    """Return those with a value and those without."""
+    live = [event for event in events if event.value is not None]
+    if len(live) == len(events):
+        return live, ()
+    return live, [event for event in events if event.value is None]
+
+
+def _by_offset(part: Part, keys: Sequence[_Key]) -> Iterator[tuple[int, _Key]]:
+    return ((event.offset, key) for event, key in zip(part.events, keys, strict=True))

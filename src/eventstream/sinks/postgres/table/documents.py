@@ -6,6 +6,7 @@ there too. An event that is not of that type is looked at again, value by value.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -71,14 +72,7 @@ class Documents:
 
     def take(self, texts: Sequence[bytes]) -> Found:
         """Take what is wanted out of each text."""
-        decode = self._decode
-        documents, odd = [], []
-        for index, text in enumerate(texts):
-            try:
-                documents.append(decode(text))
-            except UNFIT:
-                documents.append(self._blank)
-                odd.append(index)
+        documents, odd = self._decoded(texts)
         found = Found([], {}, {})
         for at, get in enumerate(self._getters):
             if get is None:
@@ -95,6 +89,20 @@ class Documents:
             for at in range(len(self._getters)):
                 self._look(found, at, texts, [index])
         return found
+
+    def _decoded(self, texts: Sequence[bytes]) -> tuple[list[Any], list[int]]:
+        """Decode texts; those that are odd are blank, and their indexes told."""
+        decode = self._decode
+        with contextlib.suppress(*UNFIT):
+            return list(map(decode, texts)), []
+        documents, odd = [], []
+        for index, text in enumerate(texts):
+            try:
+                documents.append(decode(text))
+            except UNFIT:
+                documents.append(self._blank)
+                odd.append(index)
+        return documents, odd
 
     def _look(self, found: Found, at: int, texts: Sequence[bytes], indexes: Sequence[int]) -> None:
         """Find one of the values in some texts."""

@@ -30,7 +30,7 @@ _CODECS: Mapping[Kind, Mapping[str, Callable[[int], Codec]]] = {
     Kind.PARTITION: codecs.FROM_INTEGER,
     Kind.OFFSET: {"int8": codecs.FROM_INTEGER["int8"]},
 }
-_NO_EQUALITY_OF_FIELDS = frozenset({"json", "jsonb"})
+_JSON = frozenset({"json", "jsonb"})
 
 
 def match(shape: Shape, mapping: Mapping[str, Source], mode: Mode) -> list[Column]:
@@ -65,6 +65,7 @@ def match(shape: Shape, mapping: Mapping[str, Source], mode: Mode) -> list[Colum
                 " its value stands."
             )
     columns = [_column(table, known[name], source) for name, source in mapping.items()]
+    columns = _without_second_looks(columns)
     if mode == "insert" and not shape.is_unique:
         _refuse(
             f"Table {table} has neither a primary key nor a unique constraint by which mode insert"
@@ -111,6 +112,18 @@ def _column(table: str, shape: ColumnShape, source: Source) -> Column:
     return Column(shape.name, shape.type, source, codec, shape.is_needed)
 
 
+def _without_second_looks(columns: Sequence[Column]) -> list[Column]:
+    """Take values for JSON without a look where pointers lead into them, which look."""
+    if not any(column.source.kind is Kind.POINTER for column in columns):
+        return list(columns)
+    return [
+        column._replace(codec=codecs.FROM_JSON[column.type](-1))
+        if column.source.kind is Kind.VALUE and column.type in _JSON
+        else column
+        for column in columns
+    ]
+
+
 def _check_key(
     shape: Shape, columns: Mapping[str, Column], known: Mapping[str, ColumnShape]
 ) -> None:
@@ -125,7 +138,7 @@ def _check_key(
                 f"Column {name} is of table {shape.name}'s primary key: mode upsert has to know"
                 " where its value stands."
             )
-        if columns[name].type in _NO_EQUALITY_OF_FIELDS or not known[name].is_exact:
+        if columns[name].type in _JSON or not known[name].is_exact:
             _refuse(
                 f"Column {name} of table {shape.name}'s primary key has a type or a collation in"
                 " which equal values may look different: mode upsert cannot order such events."

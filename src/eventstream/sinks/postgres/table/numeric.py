@@ -17,12 +17,12 @@ _LONGEST_BEFORE_POINT = 131_072
 _LONGEST_AFTER_POINT = 16_383
 _SCALES = tuple(10**missing for missing in (4, 3, 2, 1, 0))
 _SHORT = 12
-_of_two_words = Struct("!iHhHH2H").pack
-_of_four_words = Struct("!iHhHH4H").pack
+_of_two_words = Struct("!HhHH2H").pack
+_of_four_words = Struct("!HhHH4H").pack
 
 
-def field(text: bytes) -> bytes:
-    """Write a number as a field: its length in bytes, and its binary form.
+def binary(text: bytes) -> bytes:
+    """Write a number in its binary form.
 
     Args:
         text: A JSON number, or a JSON string that holds one.
@@ -36,9 +36,9 @@ def field(text: bytes) -> bytes:
         scale = len(fraction)
         high, last = divmod(int(digits) * _SCALES[scale], _BASE)
         if high < _BASE:
-            return _of_two_words(12, 2, 0, 0, scale, high, last)
+            return _of_two_words(2, 0, 0, scale, high, last)
         high, third = divmod(high, _BASE)
-        return _of_four_words(16, 4, 2, 0, scale, *divmod(high, _BASE), third, last)
+        return _of_four_words(4, 2, 0, scale, *divmod(high, _BASE), third, last)
     return _long(text)
 
 
@@ -56,8 +56,7 @@ def _long(text: bytes) -> bytes:
     digits = before + after
     words = [int(digits[at : at + _BASE_DIGITS]) for at in range(0, len(digits), _BASE_DIGITS)]
     head = pack(
-        "!iHhHH",
-        8 + 2 * len(words),
+        "!HhHH",
         len(words),
         len(before) // _BASE_DIGITS - 1,
         _NEGATIVE if sign else 0,

@@ -1,15 +1,17 @@
-"""Events as fields of a table's columns; pure."""
+"""Events as values of a table's columns; pure."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from eventstream import pointer
-from eventstream.sinks.postgres.table.codecs import NULL, UNFIT, Codec
+from eventstream.sinks.postgres.table.codecs import UNFIT, Codec
 from eventstream.sinks.postgres.table.documents import Documents, Wanted, shown
+from eventstream.sinks.postgres.table.layout import Layout
 from eventstream.sinks.sources import Kind, Source
 
 if TYPE_CHECKING:
@@ -39,13 +41,17 @@ class Column(NamedTuple):
 
 
 class Rows:
-    """Writes events as rows.
+    """Takes rows out of events.
 
     Args:
         columns: The columns.
+
+    Attributes:
+        layout: How the columns' values are written.
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:
+        self.layout = Layout([column.codec.form for column in columns])
         self._columns = columns
         self._in_json = [
             at for at, column in enumerate(columns) if column.source.kind is Kind.POINTER
@@ -54,23 +60,23 @@ class Rows:
             [Wanted(columns[at].source.pointer, columns[at].codec.decoded) for at in self._in_json]
         )
 
-    def fields(self, events: Sequence[Event]) -> tuple[list[list[bytes]], dict[int, str]]:
-        """Write events as fields.
+    def values(self, events: Sequence[Event]) -> tuple[list[Sequence[Any]], dict[int, str]]:
+        """Take the values of events' rows.
 
         Args:
             events: None of them a tombstone, if a column comes from their value.
 
         Returns:
-            A list of fields for each column, and the reasons why events have no row, by offset: if
-            there are any, the fields are of no use.
+            What `layout` writes, a list of values for each column, and the reasons why events have
+            no row, by offset: if there are any, the values are of no use.
         """
         reasons: dict[int, str] = {}
-        values = self._values_in_json(events, reasons)
+        found = self._values_in_json(events, reasons)
         for at, column in enumerate(self._columns):
-            if at not in values:
-                values[at] = _value_getter(column.source)(events)
+            if at not in found:
+                found[at] = _value_getter(column.source)(events)
         columns = [
-            self._fields(column, events, values[at], reasons)
+            self._converted(column, events, found[at], reasons)
             for at, column in enumerate(self._columns)
         ]
         return columns, reasons
@@ -88,22 +94,23 @@ class Rows:
             reasons.setdefault(events[index].offset, _misfit(column, text))
         return dict(zip(self._in_json, found.columns, strict=True))
 
-    def _fields(
+    def _converted(
         self,
         column: Column,
         events: Sequence[Event],
         values: list[Any],
         reasons: dict[int, str],
-    ) -> list[bytes]:
-        encode = column.codec.encode
+    ) -> Sequence[Any]:
+        convert = column.codec.convert
         try:
-            if None not in values:
-                return encode(values)
-            if not column.is_needed:
-                fields = iter(encode([value for value in values if value is not None]))
-                return [NULL if value is None else next(fields) for value in values]
+            return convert(values)
         except UNFIT:
             pass
+        except TypeError:  # None is among them
+            if not column.is_needed:
+                with contextlib.suppress(*UNFIT):
+                    there = iter(convert([value for value in values if value is not None]))
+                    return [None if value is None else next(there) for value in values]
         for event, value in zip(events, values, strict=True):
             reason = _reason(column, event, value)
             if reason is not None:
@@ -117,7 +124,7 @@ def _reason(column: Column, event: Event, value: Any) -> str | None:
             return None
         return f"{column.source.text} is missing or null, and column {column.name} is NOT NULL."
     try:
-        column.codec.encode([value])
+        column.codec.convert([value])
     except UNFIT:
         return _misfit(column, _shown_source(column.source, event, value))
     return None

@@ -9,10 +9,9 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from eventstream.sinks.contract import Fenced, SinkRefused, SinkUnavailable
-from eventstream.sinks.postgres import faults
+from eventstream.sinks.postgres import commands, faults
 from eventstream.sinks.postgres.endings import roll_back
 from eventstream.sinks.postgres.table import statements
-from eventstream.sinks.undisturbed import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,8 +106,7 @@ class TableTenure:
         try:
             await self._begin(connection, next_offset)
             await way(connection, events)
-            # Whoever cancels meanwhile waits, since it may have happened.
-            await undisturbed(connection.execute(statements.COMMIT))
+            await commands.run_undisturbed(connection, statements.COMMIT)
             self.next_offset = next_offset
         finally:
             try:

@@ -113,9 +113,9 @@ class Writer:
 
     async def _at_once(self, connection: Connection, events: Sequence[Event]) -> None:
         rows, gone = self._batches.of(events)
-        if rows.offsets:
+        if rows.events:
             await self._insert(connection, rows)
-        if gone.offsets:
+        if gone.events:
             await self._delete(connection, gone)
 
     def _carefully(self, put: Put) -> Way:
@@ -177,7 +177,7 @@ async def _bind(
 
 async def _narrow(connection: Connection, put: Put, part: Part, reasons: dict[int, str]) -> None:
     """Put rows in, and those that cannot be put into `reasons`: each is tried after all before."""
-    count = len(part.offsets)
+    count = len(part.events)
     if not count:
         return
     await connection.execute(statements.SAVEPOINT)
@@ -188,7 +188,9 @@ async def _narrow(connection: Connection, put: Put, part: Part, reasons: dict[in
             raise
         await connection.execute(statements.ROLLBACK_TO)
         if count == 1:
-            reasons[part.offsets[0]] = f"PostgreSQL does not take it: {faults.sentence(error)}."
+            reasons[part.events[0].offset] = (
+                f"PostgreSQL does not take it: {faults.sentence(error)}."
+            )
             return
         await _narrow(connection, put, part.cut(0, count // 2), reasons)
         await _narrow(connection, put, part.cut(count // 2, count), reasons)
