@@ -183,7 +183,12 @@ class Ledger(Keeper, Protocol):
     """Where handlers' transactions go, and what is done."""
 
     async def run(
-        self, event: Event, work: Callable[[Any], Awaitable[None]], *, again: bool = False
+        self,
+        event: Event,
+        work: Callable[[Any], Awaitable[None]],
+        *,
+        again: bool = False,
+        more: Callable[[], bool] = ...,
     ) -> None:
         """Do an event's work, and note that it is done, in one transaction.
 
@@ -192,6 +197,7 @@ class Ledger(Keeper, Protocol):
             work: Called with the transaction; again where that failed for a reason that passes.
             again: Whether the event was given up before, and its position passed; it is noted
                 apart that it is done after all.
+            more: Whether another event is to be run at once, when this one ends.
 
         Raises:
             Fenced: Another owner has the partition; nothing was done.

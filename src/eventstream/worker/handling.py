@@ -92,7 +92,7 @@ class Handling:
         handle_again = handle
         if transactional is not None:
             handle_again = transactional.within(handle, again=True)
-            handle = transactional.within(handle)
+            handle = transactional.within(handle, self._more_than)
         if subscription.batch is not None:
             subscription = replace(subscription, timeout_s=None)  # batches see to it
         self._lanes: NoLanes[Received] = lanes_for(subscription.order)
@@ -156,6 +156,10 @@ class Handling:
             return self._pool.run
         given = {} if transactional is None else subscription.given(transactional.transaction_of)
         return awaitable_handler(handler, self._threads, self._context_of, given)
+
+    def _more_than(self, event: Received) -> bool:
+        """Whether another event can run as soon as one that runs is done."""
+        return bool(self._lanes.ready) or event.behind is not None
 
     def _context_of(self, event: Event) -> Context:
         replayed = self._replays.attempts.get(event)

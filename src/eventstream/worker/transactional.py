@@ -39,11 +39,18 @@ class Transactional:
         """Return the transaction that an event is handled in."""
         return self._open[event]
 
-    def within(self, handle: Handle, *, again: bool = False) -> Handle:
+    def within(
+        self,
+        handle: Handle,
+        more_than: Callable[[Any], bool] = lambda _: False,
+        *,
+        again: bool = False,
+    ) -> Handle:
         """Give a handler that runs in a transaction.
 
         Args:
             handle: The handler.
+            more_than: Whether another event can run as soon as this one is done.
             again: Whether its events were given up before: they are done once more, and once.
         """
 
@@ -58,7 +65,7 @@ class Transactional:
                     del self._open[event]
 
             try:
-                await self._ledger.run(event, work, again=again)
+                await self._ledger.run(event, work, again=again, more=lambda: more_than(event))
             except Fenced:
                 loop = asyncio.get_running_loop()
                 loop.call_soon(self._fenced, event.topic, event.partition)

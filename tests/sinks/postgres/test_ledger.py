@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import random
 import uuid
+from itertools import pairwise
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from eventstream.errors import InvalidSetting, Permanent
+from eventstream.errors import InvalidEvent, InvalidSetting, Permanent
 from eventstream.events import Event
 from eventstream.sinks.contract import Fenced, SinkRefused
 from eventstream.sinks.postgres import Postgres, sessions
@@ -19,6 +20,10 @@ from eventstream.sinks.postgres.ledger import LOCK_TIMEOUT_S
 pytestmark = pytest.mark.anyio
 
 TOPIC = "orders"
+SOON_S = 20
+WAITING = """
+SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()
+"""
 
 
 @pytest.fixture
@@ -132,6 +137,55 @@ async def test_many_events_of_a_partition_run_at_once(database):
     await ledger.close()
     assert rows(database, "SELECT count(*) FROM effects") == [(64,)]
     assert rows(database, "SELECT count(*) FROM eventstream_ledger_done") == [(0,)]
+
+
+async def test_the_next_transaction_begins_as_one_ends(database):
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0)
+    began = []
+
+    def noting(offset):
+        async def work(tx):
+            cursor = await tx.execute("SELECT pg_backend_pid(), now(), clock_timestamp()")
+            began.append(await cursor.fetchone())
+            await tx.execute("INSERT INTO effects VALUES (%s, 1)", [offset])
+
+        return work
+
+    for offset in range(5):
+        await ledger.run(event(offset), noting(offset), more=lambda: True)
+    await ledger.close()
+    assert len({pid for pid, _, _ in began}) == 1
+    for (_, _, before), (_, begin, ran) in pairwise(began):
+        assert before < begin < ran, "it begins after the one before ran"
+    assert rows(database, "SELECT id FROM effects") == [(each,) for each in range(5)]
+
+
+async def test_a_transaction_that_has_begun_does_not_wait_long(database):
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0)
+    await ledger.run(event(0), effect(0), more=lambda: True)
+    async with asyncio.timeout(SOON_S):
+        while rows(database, WAITING):  # noqa: ASYNC110 - the server says so
+            await asyncio.sleep(0.005)
+    await done(ledger, 1)
+    await ledger.close()
+    assert rows(database, "SELECT id FROM effects") == [(0,), (1,)]
+
+
+async def test_a_commit_that_fails_begins_nothing(database):
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "ALTER TABLE effects ADD UNIQUE (id, attempt) DEFERRABLE INITIALLY DEFERRED"
+        )
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0)
+    await ledger.run(event(0), effect(7), more=lambda: True)
+    with pytest.raises(InvalidEvent, match="duplicate key"):
+        await ledger.run(event(1), effect(7), more=lambda: True)
+    await ledger.run(event(2), effect(8), more=lambda: True)
+    await ledger.close()
+    assert rows(database, "SELECT id FROM effects") == [(7,), (8,)]
 
 
 async def test_a_server_that_gives_few_connections_has_them_shared(database, monkeypatch):

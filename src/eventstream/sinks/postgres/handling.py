@@ -60,7 +60,12 @@ class HandlerLedger:
         return Begun(taken.next_offset, taken.done)
 
     async def run(
-        self, event: Event, work: Callable[[Transaction], Awaitable[None]], *, again: bool = False
+        self,
+        event: Event,
+        work: Callable[[Transaction], Awaitable[None]],
+        *,
+        again: bool = False,
+        more: Callable[[], bool] = lambda: False,
     ) -> None:
         """Do an event's work, and note that it is done, in one transaction."""
         place = self._places.get((event.topic, event.partition))
@@ -68,7 +73,7 @@ class HandlerLedger:
             raise Fenced("The partition is not ours any more.")
         if again:
             place = await self._place_of_letters(event.topic, event.partition)
-        await self._transactions.run(event, place, work)
+        await self._transactions.run(event, place, work, more)
 
     async def advance(self, topic: str, partition: int, to_offset: int) -> None:
         """Note that all before an offset is done."""
@@ -96,5 +101,6 @@ class HandlerLedger:
 
     async def close(self) -> None:
         """Let go of the server."""
+        await self._transactions.close()
         await self._sessions.close()
         await self._ledger.close()

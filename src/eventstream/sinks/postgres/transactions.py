@@ -14,7 +14,7 @@ from eventstream.errors import Permanent
 from eventstream.observe.logs import where
 from eventstream.sinks.contract import SinkUnavailable
 from eventstream.sinks.postgres import commands, faults, statements
-from eventstream.sinks.postgres.endings import roll_back
+from eventstream.sinks.postgres.begun import Begun
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from eventstream.sinks.postgres.ledger import Ledger, Place
     from eventstream.sinks.postgres.sessions import Sessions
     from eventstream.sinks.postgres.transaction import Transaction
+
+    Work = Callable[[Transaction], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -42,11 +44,15 @@ class Transactions:
         self, ledger: Ledger, sessions: Sessions[Transaction], chance: Callable[[], float]
     ) -> None:
         self._ledger = ledger
-        self._sessions = sessions
+        self._begun = Begun(sessions)
         self._chance = chance
 
     async def run(
-        self, event: Event, place: Place, work: Callable[[Transaction], Awaitable[None]]
+        self,
+        event: Event,
+        place: Place,
+        work: Work,
+        more: Callable[[], bool] = lambda: False,
     ) -> None:
         """Do an event's work, and say that it is done, in one transaction.
 
@@ -58,6 +64,7 @@ class Transactions:
             event: The event.
             place: Its partition, in the ledger.
             work: Called with the transaction, once for each attempt.
+            more: Whether another event is to be run at once.
 
         Raises:
             Fenced: Another owner has the partition; nothing was done.
@@ -66,7 +73,7 @@ class Transactions:
         attempt = 0
         while True:
             try:
-                if await self._attempt(event, place, work):
+                if await self._attempt(event, place, work, more):
                     return
             except SinkUnavailable as error:
                 problem = str(error)
@@ -83,27 +90,28 @@ class Transactions:
             )
             await asyncio.sleep(delay_s)
 
+    async def close(self) -> None:
+        """Let go of connections that wait for events."""
+        await self._begun.close()
+
     async def _attempt(
-        self, event: Event, place: Place, work: Callable[[Transaction], Awaitable[None]]
+        self, event: Event, place: Place, work: Work, more: Callable[[], bool]
     ) -> bool:
         """Run the transaction once; return whether it was committed."""
-        transaction = await self._sessions.take()
+        transaction = await self._begun.take()
         try:
             await self._work(transaction, work)
-            return await self._commit(transaction, place, event.offset)
-        finally:
-            try:
-                await roll_back(transaction)
-            finally:
-                await self._sessions.give_back(transaction)
+            is_committed = await self._commit(transaction, place, event.offset, more())
+        except BaseException:
+            await self._begun.give_back(transaction)
+            raise
+        if transaction.pgconn.transaction_status == TransactionStatus.INTRANS:
+            self._begun.keep(transaction)
+        else:
+            await self._begun.give_back(transaction)
+        return is_committed
 
-    async def _work(
-        self, transaction: Transaction, work: Callable[[Transaction], Awaitable[None]]
-    ) -> None:
-        try:
-            await commands.run(transaction, b"BEGIN")
-        except psycopg.Error as error:
-            raise faults.translate(error) from None
+    async def _work(self, transaction: Transaction, work: Work) -> None:
         try:
             await work(transaction)
         except psycopg.Error as error:
@@ -125,11 +133,16 @@ class Transactions:
         if status != TransactionStatus.INTRANS:
             raise SinkUnavailable("The connection was lost in the middle of the transaction.")
 
-    async def _commit(self, transaction: Transaction, place: Place, offset: int) -> bool:
+    async def _commit(
+        self, transaction: Transaction, place: Place, offset: int, is_next_to_begin: bool
+    ) -> bool:
         """End the transaction; whoever cancels meanwhile waits, since it may have happened."""
         session = transaction.pgconn.backend_pid
+        ending = statements.finish(*place, offset)
+        if is_next_to_begin:
+            ending += b"; BEGIN"
         try:
-            await commands.run_undisturbed(transaction, statements.finish(*place, offset))
+            await commands.run_undisturbed(transaction, ending)
         except psycopg.Error as error:
             if error.sqlstate == statements.DONE_BEFORE or _is_done_key(error):
                 return True
