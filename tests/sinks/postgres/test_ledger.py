@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from eventstream.errors import InvalidEvent, InvalidSetting, Permanent
 from eventstream.events import Event
 from eventstream.sinks.contract import Fenced, SinkRefused
-from eventstream.sinks.postgres import Postgres, sessions
+from eventstream.sinks.postgres import Postgres, room, sessions
 from eventstream.sinks.postgres.ledger import LOCK_TIMEOUT_S
 
 pytestmark = pytest.mark.anyio
@@ -189,7 +189,8 @@ async def test_a_commit_that_fails_begins_nothing(database):
 
 
 async def test_a_server_that_gives_few_connections_has_them_shared(database, monkeypatch):
-    monkeypatch.setattr(sessions, "SHORT_PAUSE_S", 0.02)
+    monkeypatch.setattr(sessions, "ASK_AGAIN_S", 0.02)
+    monkeypatch.setattr(room, "GROW_S", 0.02)
     role = f"role_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret' CONNECTION LIMIT 4")
@@ -204,12 +205,39 @@ async def test_a_server_that_gives_few_connections_has_them_shared(database, mon
         await asyncio.gather(*(done(ledger, offset) for offset in range(1, 200)))
     await ledger.close()
     assert rows(database, "SELECT count(*), count(DISTINCT id) FROM effects") == [(200, 200)]
-    shared = [each for each in logs if "those there are shared" in each["event"]]
+    shared = [each for each in logs if "gives no more connections" in each["event"]]
     assert shared
+    assert all(each["log_level"] == "warning" and each["connections"] < 4 for each in shared)
     assert "too many connections" in shared[0]["problem"]
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(f"DROP OWNED BY {role}")
         connection.execute(f"DROP ROLE {role}")
+
+
+async def test_transactions_wait_for_the_connections_there_may_be(database):
+    ledger = Postgres(database, connections=2).connect("group", lambda: None, random.random)
+    await ledger.open()
+    await ledger.take_over(TOPIC, 0, 0)
+    sessions_seen = set()
+
+    def noting(offset):
+        async def work(tx):
+            sessions_seen.add(tx.info.backend_pid)
+            await effect(offset)(tx)
+
+        return work
+
+    running = [asyncio.create_task(ledger.run(event(n), noting(n))) for n in range(50)]
+    for task in running[10:20]:
+        await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    await ledger.run(event(50), noting(50), more=lambda: True)
+    await ledger.close()
+    assert len(sessions_seen) == 2
+    assert rows(database, "SELECT count(*) >= 41, count(*) = count(DISTINCT id) FROM effects") == [
+        (True, True)
+    ]
 
 
 async def test_what_a_handler_raises_undoes_all(database):

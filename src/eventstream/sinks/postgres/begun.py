@@ -35,6 +35,11 @@ class Begun:
         self._timer: asyncio.TimerHandle | None = None
         self._letting_go: set[asyncio.Task[None]] = set()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for a connection: then none is kept."""
+        return self._sessions.is_wanted
+
     async def take(self) -> Transaction:
         """Give a transaction in which nothing was done.
 

@@ -24,6 +24,7 @@ class HandlerLedger:
         dsn: How to reach the server.
         group: The consumer group.
         idle_timeout_s: How long a transaction may keep the server waiting before it is ended.
+        connections: How many connections transactions may have; `None` bounds nothing.
         on_void: Called when partitions have to be taken over again.
         chance: Draws a number from 0 to 1.
 
@@ -36,13 +37,16 @@ class HandlerLedger:
         dsn: str,
         group: str,
         idle_timeout_s: float,
+        connections: int | None,
         on_void: Callable[[], None],
         chance: Callable[[], float],
     ) -> None:
         self._ledger = Ledger(dsn, group, on_void)
         # The server ends the transaction of a process that has stopped: others wait for its locks.
         settings = {"idle_in_transaction_session_timeout": f"{idle_timeout_s}s"}
-        self._sessions = Sessions(dsn, self._ledger.tag, Transaction, settings, on_void)
+        self._sessions = Sessions(
+            dsn, self._ledger.tag, Transaction, settings, on_void, connections
+        )
         self._transactions = Transactions(self._ledger, self._sessions, chance)
         self._places: dict[tuple[str, int], Place] = {}
         self._positions: dict[tuple[str, int], int] = {}

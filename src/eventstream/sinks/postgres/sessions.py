@@ -13,26 +13,36 @@ from psycopg.pq import TransactionStatus
 from eventstream.errors import InvalidSetting
 from eventstream.sinks.contract import SinkUnavailable
 from eventstream.sinks.postgres import faults, statements
+from eventstream.sinks.postgres.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 log = structlog.get_logger(__name__)
 
-CONNECT_TIMEOUT_S = 5
-SHORT_PAUSE_S = 1.0
+ASK_AGAIN_S = 1.0
 """How soon a server that gave no more connections is asked for one again, while some are out."""
 Connection = TypeVar("Connection", bound=psycopg.AsyncConnection[Any])
 
 
-def check_dsn(dsn: str) -> None:
-    """Look whether a text is a DSN.
+_PATIENCE = {
+    "connect_timeout": "5",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""A server that is gone without a word is noticed in half a minute, where the DSN says nothing."""
+
+
+def check_dsn(dsn: str) -> dict[str, Any]:
+    """Read what a DSN says.
 
     Raises:
         InvalidSetting: It is none.
     """
     try:
-        psycopg.conninfo.conninfo_to_dict(dsn)
+        return psycopg.conninfo.conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
         # The client's own sentence may quote the password.
         raise InvalidSetting(
@@ -51,6 +61,7 @@ class Sessions(Generic[Connection]):
         settings: What each is told at first.
         on_incarnation: Called when the server is not the one it was: it was started again, or
             another one took its place, and may have lost what it had said to be written.
+        most: How many there may be; `None` bounds nothing.
 
     Raises:
         InvalidSetting: The DSN is none.
@@ -63,9 +74,9 @@ class Sessions(Generic[Connection]):
         kind: type[Connection],
         settings: Mapping[str, str],
         on_incarnation: Callable[[], None],
+        most: int | None = None,
     ) -> None:
-        check_dsn(dsn)
-        self._dsn = dsn
+        self._parameters = {**_PATIENCE, **check_dsn(dsn)}
         self._tag = tag
         self._settings = "; ".join(f"SET {name} = '{value}'" for name, value in settings.items())
         self._kind = kind
@@ -73,10 +84,15 @@ class Sessions(Generic[Connection]):
         self._incarnation = ""
         self._idle: list[Connection] = []
         self._out = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._connect_after = 0.0
-        self._is_short = False
+        self._room = Room(most)
+        self._refusal = ""
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._closed = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for a connection that others have."""
+        return bool(self._waiting)
 
     async def take(self) -> Connection:
         """Take a connection that is in no transaction; give it back, whatever happened.
@@ -89,24 +105,21 @@ class Sessions(Generic[Connection]):
         """
         connection = await self._find_idle() or await self._find_new()
         while connection is None:
-            await self._wait_for_one()
-            connection = await self._find_idle() or await self._find_new()
+            connection = await self._wait_for_one() or await self._find_new()
         self._out += 1
         return connection
 
     async def give_back(self, connection: Connection) -> None:
         """Keep a connection for the next one, or close it if it is in the middle of anything."""
-        self._out -= 1
         is_idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
-        if is_idle and not self._closed:
-            self._idle.append(connection)
+        if is_idle and self._refusal:
+            self._shrink()
+        self._out -= 1
+        if not is_idle or self._closed or self._room.is_overfull:
+            await self._close(connection)
+            self._hand_on(None)
         else:
-            await connection.close()
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():
-                waiting.set_result(None)
-                break
+            self._put_by(connection)
 
     async def close(self) -> None:
         """Close what nobody has; what is out is closed when it is given back."""
@@ -118,51 +131,75 @@ class Sessions(Generic[Connection]):
             connection = self._idle.pop()
             if not connection.closed:
                 return connection
-            await connection.close()
+            await self._close(connection)
         return None
+
+    async def _find_new(self) -> Connection | None:
+        """Make a connection; `None` where others are out and there may be no more."""
+        is_refused = bool(self._out and self._refusal)
+        if is_refused or not self._room.enter(asyncio.get_running_loop().time()):
+            return None
+        try:
+            return await self._connect()
+        except BaseException as error:
+            self._room.leave()
+            if not isinstance(error, SinkUnavailable) or not self._out:
+                raise
+            self._refusal = str(error)
+            return None
+
+    async def _wait_for_one(self) -> Connection | None:
+        """Wait for one that is given back; `None` when it is time to ask the server again."""
+        given: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(given)
+        try:
+            await asyncio.wait([given], timeout=ASK_AGAIN_S)
+        except asyncio.CancelledError:
+            if given.done() and (connection := given.result()) is not None:
+                self._put_by(connection)
+            raise
+        finally:
+            given.cancel()
+        if not given.cancelled():
+            return given.result()
+        self._refusal = ""
+        return None
+
+    def _put_by(self, connection: Connection) -> None:
+        if not self._hand_on(connection):
+            self._idle.append(connection)
+
+    def _hand_on(self, connection: Connection | None) -> bool:
+        """Give the first who waits a connection, or room for one; return whether anyone waits."""
+        while self._waiting:
+            given = self._waiting.popleft()
+            if not given.done():
+                given.set_result(connection)
+                return True
+        return False
+
+    def _shrink(self) -> None:
+        """Let some go: the server has no more, though those there are work."""
+        self._room.shrink(self._out + len(self._idle), asyncio.get_running_loop().time())
+        log.warning(
+            "postgresql gives no more connections; some are let go, the others shared",
+            connections=self._room.most,
+            problem=self._refusal,
+        )
+        self._refusal = ""
+
+    async def _close(self, connection: Connection) -> None:
+        self._room.leave()
+        await connection.close()
 
     async def _close_idle(self) -> None:
         while self._idle:
-            await self._idle.pop().close()
-
-    async def _find_new(self) -> Connection | None:
-        """Make a connection; `None` where others are out and the server gives no more."""
-        if self._out and asyncio.get_running_loop().time() < self._connect_after:
-            return None
-        try:
-            connection = await self._connect()
-        except SinkUnavailable as error:
-            if not self._out:
-                raise
-            self._note_shortage(error)
-            return None
-        self._is_short = False
-        return connection
-
-    async def _wait_for_one(self) -> None:
-        """Wait until a connection is given back, or it is time to ask the server again."""
-        given_back = asyncio.get_running_loop().create_future()
-        self._waiting.append(given_back)
-        await asyncio.wait([given_back], timeout=SHORT_PAUSE_S)
-        given_back.cancel()
-
-    def _note_shortage(self, error: SinkUnavailable) -> None:
-        self._connect_after = asyncio.get_running_loop().time() + SHORT_PAUSE_S
-        if not self._is_short:
-            self._is_short = True
-            log.warning(
-                "postgresql gives no more connections; those there are shared",
-                connections=self._out,
-                problem=str(error),
-            )
+            await self._close(self._idle.pop())
 
     async def _connect(self) -> Connection:
         try:
             connection = await self._kind.connect(
-                self._dsn,
-                autocommit=True,
-                connect_timeout=CONNECT_TIMEOUT_S,
-                application_name=self._tag,
+                autocommit=True, **{**self._parameters, "application_name": self._tag}
             )
         except psycopg.Error as error:
             raise faults.translate(error) from None

@@ -33,14 +33,28 @@ class Postgres:
         idle_timeout_s: How long a transaction may keep the server waiting between its statements,
             in seconds, before the server ends it: as long as the longest call elsewhere that a
             handler makes in the middle of its transaction.
+        connections: The most connections of a process for these transactions, which wait for each
+            other then; as many as run at once if left out, or as the server has.
+
+    Raises:
+        InvalidSetting: Something is out of its bounds.
     """
 
     transaction = psycopg.AsyncConnection
 
-    def __init__(self, dsn: str | None = None, *, idle_timeout_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        dsn: str | None = None,
+        *,
+        idle_timeout_s: float = 60.0,
+        connections: int | None = None,
+    ) -> None:
         if idle_timeout_s <= 0:
             raise InvalidSetting(f"idle_timeout_s is {idle_timeout_s}; it must be above 0.")
+        if connections is not None and connections < 1:
+            raise InvalidSetting(f"connections is {connections}; it must be 1 or more.")
         self._dsn = dsn
+        self._connections = connections
         self._idle_timeout_s = idle_timeout_s
 
     def __repr__(self) -> str:
@@ -51,7 +65,7 @@ class Postgres:
     ) -> HandlerLedger:
         """Make the ledger of one process; see `contract.LedgerSettings`."""
         dsn = dsn_of("Postgres()", self._dsn)
-        return HandlerLedger(dsn, group, self._idle_timeout_s, on_void, chance)
+        return HandlerLedger(dsn, group, self._idle_timeout_s, self._connections, on_void, chance)
 
 
 def dsn_of(owner: str, dsn: str | None) -> str:

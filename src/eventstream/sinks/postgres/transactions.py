@@ -101,7 +101,8 @@ class Transactions:
         transaction = await self._begun.take()
         try:
             await self._work(transaction, work)
-            is_committed = await self._commit(transaction, place, event.offset, more())
+            goes_on = not self._begun.is_wanted and more()
+            is_committed = await self._commit(transaction, place, event.offset, goes_on)
         except BaseException:
             await self._begun.give_back(transaction)
             raise
@@ -134,12 +135,15 @@ class Transactions:
             raise SinkUnavailable("The connection was lost in the middle of the transaction.")
 
     async def _commit(
-        self, transaction: Transaction, place: Place, offset: int, is_next_to_begin: bool
+        self, transaction: Transaction, place: Place, offset: int, goes_on: bool
     ) -> bool:
-        """End the transaction; whoever cancels meanwhile waits, since it may have happened."""
+        """End the transaction; whoever cancels meanwhile waits, since it may have happened.
+
+        If it `goes_on`, the connection's next transaction begins.
+        """
         session = transaction.pgconn.backend_pid
         ending = statements.finish(*place, offset)
-        if is_next_to_begin:
+        if goes_on:
             ending += b"; BEGIN"
         try:
             await commands.run_undisturbed(transaction, ending)
