@@ -58,7 +58,8 @@ class Layout:
 
     def __init__(self, forms: Sequence[Form]) -> None:
         self._forms = forms
-        self._pieces = _pieces(forms, [False] * len(forms))
+        self._rows = _Records(pack("!h", len(forms)), forms)
+        self._elements = [_Records(b"", [form]) for form in forms]
 
     def copied(self, columns: Columns) -> bytes:
         """Write rows as COPY reads them.
@@ -68,11 +69,7 @@ class Layout:
         Args:
             columns: Values, a list of them for each column.
         """
-        try:
-            return _joined(self._pieces, columns)
-        except (TypeError, struct.error):  # None is among them
-            have_null = [None in column for column in columns]
-            return _joined(_pieces(self._forms, have_null), columns)
+        return self._rows.written(columns)
 
     def array(self, at: int, values: Sequence[Any], element: int) -> bytes:
         """Write values of a column as an array.
@@ -85,34 +82,54 @@ class Layout:
             element: The elements' type, by the server's number.
         """
         head = pack("!iiiii", 1, 1, element, len(values), 1)
-        return head + b"".join(self.fields(at, values))
+        return head + self._elements[at].written([values])
 
     def fields(self, at: int, values: Sequence[Any]) -> list[bytes]:
         """Write values of a column, a field each."""
         return self._forms[at].fields(values)
 
 
+class _Records:
+    """Fields side by side, again and again.
+
+    Args:
+        head: What stands before each record's.
+        forms: Theirs.
+    """
+
+    def __init__(self, head: bytes, forms: Sequence[Form]) -> None:
+        self._head = head
+        self._forms = forms
+        self._pieces = self._made_of([False] * len(forms))
+
+    def written(self, columns: Columns) -> bytes:
+        """Write records, from a list of values for each field."""
+        try:
+            return _joined(self._pieces, columns)
+        except (TypeError, struct.error):  # None is among them
+            return _joined(self._made_of([None in column for column in columns]), columns)
+
+    def _made_of(self, have_null: Sequence[bool]) -> list[Piece]:
+        """Say what makes a record, one after the other."""
+        pieces: list[Piece] = []
+        code, arguments = f"{len(self._head)}s", [_constant(self._head)]
+        for at, form in enumerate(self._forms):
+            if have_null[at]:
+                pieces += [*_packed(code, arguments), _fields(at, form)]
+                code, arguments = "", []
+            elif form.code:
+                code += "i" + form.code
+                arguments += [_constant(form.size), _column(at)]
+            else:
+                code += f"i{len(form.head)}s"
+                arguments += [_lengths(at, len(form.head)), _constant(form.head)]
+                pieces += [*_packed(code, arguments), _column(at)]
+                code, arguments = "", []
+        return pieces + _packed(code, arguments)
+
+
 def _joined(pieces: Sequence[Piece], columns: Columns) -> bytes:
     return b"".join(chain.from_iterable(zip(*(piece(columns) for piece in pieces), strict=False)))
-
-
-def _pieces(forms: Sequence[Form], have_null: Sequence[bool]) -> list[Piece]:
-    """Say what a row is made of, one after the other."""
-    pieces: list[Piece] = []
-    code, arguments = "h", [_constant(len(forms))]
-    for at, form in enumerate(forms):
-        if have_null[at]:
-            pieces += [*_packed(code, arguments), _fields(at, form)]
-            code, arguments = "", []
-        elif form.code:
-            code += "i" + form.code
-            arguments += [_constant(form.size), _column(at)]
-        else:
-            code += f"i{len(form.head)}s"
-            arguments += [_lengths(at, len(form.head)), _constant(form.head)]
-            pieces += [*_packed(code, arguments), _column(at)]
-            code, arguments = "", []
-    return pieces + _packed(code, arguments)
 
 
 def _packed(code: str, arguments: Sequence[Piece]) -> list[Piece]:
