@@ -46,6 +46,13 @@ def test_one_more_is_tried_from_time_to_time_up_to_the_bound():
     assert entered(room, GROW_S * 9) == 0
 
 
+def test_the_more_there_may_be_the_more_are_tried():
+    room = Room(None)
+    room.shrink(100, 0.0)
+    assert entered(room) == 75
+    assert entered(room, GROW_S) == 9
+
+
 def test_the_last_one_never_leaves():
     room = Room(None)
     room.enter(0.0)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from math import inf
 
 GROW_S = 10.0
-"""How soon one more connection is tried where the server once had no more."""
+"""How soon more connections are tried where the server once had no more."""
 _SHRUNK = 0.75
+_GROWN = 8
+"""One for so many that there may be, at least one, is tried each time."""
 
 
 class Room:
     """Counts connections, and bounds them.
 
     Where the server has no more, a quarter of those there are is let go, so that others get in, and
-    one more is tried from time to time: so processes come to equal shares.
+    some are tried again from time to time.
 
     Args:
         most: How many there may ever be; `None` bounds nothing.
@@ -39,7 +41,7 @@ class Room:
         if self.open >= self.most:
             if self.most >= self._bound or now < self._grow_after:
                 return False
-            self.most += 1
+            self.most = min(self._bound, self.most + max(1, self.most // _GROWN))
             self._grow_after = now + GROW_S
         self.open += 1
         return True

@@ -85,6 +85,7 @@ class Sessions(Generic[Connection]):
         self._idle: list[Connection] = []
         self._out = 0
         self._room = Room(most)
+        self._let_in = 0.0
         self._refusal = ""
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._closed = False
@@ -136,17 +137,24 @@ class Sessions(Generic[Connection]):
 
     async def _find_new(self) -> Connection | None:
         """Make a connection; `None` where others are out and there may be no more."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         is_refused = bool(self._out and self._refusal)
-        if is_refused or not self._room.enter(asyncio.get_running_loop().time()):
+        if is_refused or not self._room.enter(began):
             return None
         try:
-            return await self._connect()
+            connection = await self._connect()
         except BaseException as error:
             self._room.leave()
             if not isinstance(error, SinkUnavailable) or not self._out:
                 raise
-            self._refusal = str(error)
+            # What was asked before another was let in may have met a server that was starting.
+            if began > self._let_in:
+                self._refusal = str(error)
             return None
+        self._let_in = loop.time()
+        self._refusal = ""
+        return connection
 
     async def _wait_for_one(self) -> Connection | None:
         """Wait for one that is given back; `None` when it is time to ask the server again."""
