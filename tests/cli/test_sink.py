@@ -1,6 +1,14 @@
 """`eventstream sink`: what it refuses, in a sentence, before anything is started."""
 
+import inspect
+import shlex
+from itertools import pairwise
+
 import pytest
+
+from eventstream.cli import sink
+from eventstream.sinks import sources
+from eventstream.sinks.postgres.table.offer import create_statement
 
 
 @pytest.mark.parametrize(
@@ -30,3 +38,18 @@ def test_a_sink_has_no_files_to_watch(run):
     assert refused.returncode == 1
     assert "A sink has no files to watch" in refused.stderr
     assert "hush" not in refused.stderr
+
+
+def examples_of(command):
+    """The examples of its help, as a shell would read them."""
+    lines = inspect.getdoc(command).partition("Examples:")[2].replace("\\\n", " ").splitlines()
+    return [shlex.split(line) for line in lines if line.strip()]
+
+
+def test_an_example_makes_the_table_it_says():
+    (example,) = [each for each in examples_of(sink.postgres) if "--create" in each]
+    columns = [given for flag, given in pairwise(example) if flag == "--column"]
+    mapping = dict(given.split("=", 1) for given in columns)
+    assert create_statement(
+        "orders", {name: sources.parse(source) for name, source in mapping.items()}, "insert"
+    )

@@ -68,6 +68,8 @@ def postgres(
     Examples:
       eventstream sink postgres --topic orders --table orders
       eventstream sink postgres --topic orders --table orders --create \
+        --column part=partition --column place=offset --column event=value
+      eventstream sink postgres --topic orders --table orders \
         --column id=/id --column customer=/customer/name --column event=value
       eventstream sink postgres --topic customers --table customers --mode upsert --processes 2
     """
