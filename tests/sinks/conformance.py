@@ -55,6 +55,20 @@ class SinkConformance:
             await tenure.write(events(target, 7), 8)
         assert target.written(0) == [5, 6, 7]
 
+    async def test_another_topic_of_the_name_begins_anew(self, target):
+        async with opened(target) as sink:
+            old = await sink.take_over(0, 0, "one")
+            await old.write(events(target, 0, 1), 50)
+            old = await sink.take_over(0, 0, "one")
+            assert old.next_offset == 50
+            new = await sink.take_over(0, 7, "another")
+            assert new.next_offset == 7
+            with pytest.raises(Fenced):
+                await old.write(events(target, 50), 51)
+            await new.write(events(target, 7), 8)
+            assert (await sink.take_over(0, 0, "another")).next_offset == 8
+        assert target.written(0) == [0, 1, 7]
+
     async def test_groups_do_not_know_each_other(self, target):
         async with opened(target) as sink:
             await (await sink.take_over(0, 0)).write([], 5)

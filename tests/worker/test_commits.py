@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
-from workers import SOON_S, committed, new_group, publish, reach, until, working
+from confluent_kafka.admin import AdminClient, NewPartitions
+from workers import SOON_S, committed, make_anew, new_group, publish, reach, until, working
 
 from eventstream import App
 from eventstream.errors import GroupInUse
@@ -171,19 +171,13 @@ def test_a_topic_made_anew_is_read_from_its_beginning(kafka, topic):
     async def main():
         async with working(app_for(topic, handle), kafka, group):
             await until(lambda: len(handled) == 10, "the old ones are handled")
-            await asyncio.to_thread(_make_anew, kafka, topic)
+            await asyncio.to_thread(make_anew, kafka, topic)
             await asyncio.to_thread(publish, kafka, topic, [(b"new", b"")] * 3)
             await until(lambda: len(handled) >= 13, "the new ones are handled", 40)
 
     asyncio.run(main())
     assert handled[10:] == [(b"new", 0), (b"new", 1), (b"new", 2)]
     assert committed(kafka, group, topic) == 3
-
-
-def _make_anew(kafka, topic):
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
-    admin.delete_topics([topic])[topic].result(SOON_S)
-    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(SOON_S)
 
 
 def test_an_operator_moves_a_group_between_runs_and_not_while_it_works(kafka, topic):

@@ -5,7 +5,16 @@ import asyncio
 import psycopg
 import pytest
 from psycopg import AsyncConnection
-from workers import committed, make_worker, new_group, publish, reach, until, working
+from workers import (
+    committed,
+    make_anew,
+    make_worker,
+    new_group,
+    publish,
+    reach,
+    until,
+    working,
+)
 
 from eventstream import App, Event, Permanent, Retry
 from eventstream.errors import InvalidSetting
@@ -163,6 +172,50 @@ def test_a_partition_that_another_owner_took_is_let_go_and_taken_again(kafka, to
 
     asyncio.run(main())
     assert_each_once(database, 20)
+
+
+def test_a_topic_that_is_made_anew_is_done_from_its_beginning(kafka, topic, database):
+    group = new_group()
+    publish(kafka, topic, [(None, b"%d" % n) for n in range(10)])
+
+    async def run_until(number, then=None):
+        async with working(recording(topic, database), kafka, group):
+            await until(lambda: count(database) >= number, f"{number} are handled", 40)
+            if then is not None:
+                await then()
+
+    async def make_it_anew():
+        await asyncio.to_thread(make_anew, kafka, topic)
+        await asyncio.to_thread(publish, kafka, topic, [(None, b"%d" % n) for n in range(5)])
+        await until(lambda: count(database) >= 15, "those of the second topic too", 40)
+
+    async def main():
+        await run_until(10, make_it_anew)
+        await asyncio.to_thread(make_anew, kafka, topic)
+        await asyncio.to_thread(publish, kafka, topic, [(None, b"%d" % n) for n in range(20)])
+        await run_until(35)
+
+    asyncio.run(main())
+    times = "SELECT id, count(*) FROM effects GROUP BY id ORDER BY id"
+    expected = [(n, 3 if n < 5 else 2 if n < 10 else 1) for n in range(20)]
+    assert rows(database, times) == expected
+
+
+def test_a_log_that_lost_what_is_done_ends_the_worker(kafka, topic, database):
+    group = new_group()
+    publish(kafka, topic, [(None, b"")] * 3)
+
+    async def main():
+        async with working(recording(topic, database), kafka, group):
+            await until(lambda: count(database) >= 3, "all are handled")
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("UPDATE eventstream_ledger_partition SET next_offset = 100")
+        worker = make_worker(recording(topic, database), reach(kafka), WorkerSettings(group=group))
+        with pytest.raises(Permanent, match="it lost events"):
+            await worker.run()
+
+    asyncio.run(main())
+    assert count(database) == 3
 
 
 def test_a_database_that_cannot_be_reached_ends_the_start(kafka, topic, monkeypatch):

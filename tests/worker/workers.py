@@ -5,6 +5,7 @@ import contextlib
 import uuid
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from eventstream.settings import KafkaSettings, WorkerSettings
 from eventstream.worker.reach import KafkaReach
@@ -69,6 +70,13 @@ def publish(kafka, topic, records, partition=None):
         where = {} if partition is None else {"partition": partition}
         producer.produce(topic, value, key, **where)
     assert producer.flush(SOON_S) == 0
+
+
+def make_anew(kafka, topic):
+    """Delete a topic, and create another of its name."""
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    admin.delete_topics([topic])[topic].result(SOON_S)
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(SOON_S)
 
 
 def committed(kafka, group, topic, partitions=1):

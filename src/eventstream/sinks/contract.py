@@ -94,12 +94,13 @@ class Sink(Protocol):
             SinkUnavailable: The server does not answer.
         """
 
-    async def take_over(self, partition: int, start: int) -> Tenure:
+    async def take_over(self, partition: int, start: int, topic_tag: str = "") -> Tenure:
         """Begin a tenure, and end every other one of the partition.
 
         Args:
             partition: The partition.
             start: Where to begin if it has never been written from.
+            topic_tag: Which topic of its name it is: another one than before begins at `start`.
 
         Raises:
             SinkUnavailable: The server does not answer.
@@ -151,13 +152,14 @@ class Keeper(Protocol):
             SinkUnavailable: The server does not answer.
         """
 
-    async def take_over(self, topic: str, partition: int, start: int) -> Begun:
+    async def take_over(self, topic: str, partition: int, start: int, topic_tag: str = "") -> Begun:
         """Become a partition's owner; whoever was it writes nothing more.
 
         Args:
             topic: The topic.
             partition: The partition.
             start: Where to begin if the ledger does not know the partition.
+            topic_tag: Which topic of that name it is: another one than before begins at `start`.
 
         Raises:
             SinkUnavailable: The server does not answer.

@@ -110,6 +110,11 @@ class SimulatedReach:
         """Make what the worker writes with."""
         return Pipe(self._kafka)
 
+    async def topic_tag(self, topic: str) -> str:
+        """Say which topic of that name there is now: there is but one."""
+        await self._ask()
+        return topic
+
     async def make_companion(self, companion: str, topic: str) -> None:
         """Make sure that a companion of a topic exists."""
         await self._ask()

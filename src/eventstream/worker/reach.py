@@ -9,6 +9,7 @@ from eventstream.deadletters.letters import HEADER_BYTES
 from eventstream.log.companions import make_companion
 from eventstream.log.consumer import Consumer
 from eventstream.log.follower import Follower
+from eventstream.log.lookups import Lookups
 from eventstream.log.pick import pick
 from eventstream.settings import ProducerSettings
 from eventstream.worker.outbox import Outbox
@@ -113,6 +114,9 @@ class Reach(Protocol):
     async def make_companion(self, companion: str, topic: str) -> None:
         """Make sure that a companion of a topic exists."""
 
+    async def topic_tag(self, topic: str) -> str:
+        """Say which topic of that name there is now: one that is made anew has another tag."""
+
     async def fetch(
         self, topic: str, partition: int, offsets: Collection[int]
     ) -> dict[int, Received]:
@@ -137,6 +141,7 @@ class KafkaReach:
         self._kafka = kafka
         self._settings = settings
         self._producer = producer or ProducerSettings(max_record_bytes=LARGEST_RECORD)
+        self._lookups: Lookups | None = None
 
     def reading(
         self,
@@ -155,6 +160,13 @@ class KafkaReach:
     def sending(self) -> Outbox:
         """Make what the worker writes with; it connects with the first event."""
         return Outbox(self._kafka, self._producer)
+
+    async def topic_tag(self, topic: str) -> str:
+        """Say which topic of that name there is now, in a thread."""
+        loop = asyncio.get_running_loop()
+        self._lookups = self._lookups or Lookups(self._kafka)
+        shape = await loop.run_in_executor(None, self._lookups.shape, topic)
+        return shape.tag
 
     async def make_companion(self, companion: str, topic: str) -> None:
         """Make sure that a companion of a topic exists, in a thread."""

@@ -95,6 +95,7 @@ class Worker:
             self._app.subscriptions,
             self._settings.group,
             self._machine,
+            tag_of=self._reach.topic_tag,
             place=self._consumer.place,
             over=self._forget,
             gave_in=self._gave_in,
@@ -180,7 +181,8 @@ class Worker:
                 continue
             if progress.is_behind(run.events[0].offset):
                 self._begin_again(run)
-                if self._failure is not None:
+                if run.partition not in handling.progress:
+                    self._bound.release(len(run.events), run.size)
                     continue
             self._bound.release(*handling.receive(run))
         self._committing.received()
@@ -268,22 +270,17 @@ class Worker:
 
     def _begin_again(self, run: Run) -> None:
         """Forget a partition whose log went back: truncated, or its topic made anew."""
-        if run.topic in self._tenures.keepers:
-            self.failed(
-                Permanent(
-                    f"{run.topic}/{run.partition} has offset {run.events[0].offset}, and its ledger"
-                    " says that more was done: was the topic made anew? Give the handlers another"
-                    " group, or delete the topic's rows from eventstream_ledger_partition."
-                )
-            )
-            return
+        offset = run.events[0].offset
         log.warning(
             "the log went back; its events come again",
             topic=run.topic,
             partition=run.partition,
-            offset=run.events[0].offset,
+            offset=offset,
         )
         where = (run.topic, run.partition)
+        if run.topic in self._tenures.keepers:
+            self._tenures.went_back(where, offset)
+            return
         self.lost([where])
         self.assigned({where: NOWHERE})
 

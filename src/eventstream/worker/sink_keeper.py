@@ -40,9 +40,15 @@ class SinkKeeper:
         """Connect, and look whether it could write."""
         await self._sink.open(self._group, self._topic)
 
-    async def take_over(self, topic: str, partition: int, start: int) -> Begun:  # noqa: ARG002
+    async def take_over(
+        self,
+        topic: str,  # noqa: ARG002 - the contract
+        partition: int,
+        start: int,
+        topic_tag: str = "",
+    ) -> Begun:
         """Become a partition's owner."""
-        tenure = await self._sink.take_over(partition, start)
+        tenure = await self._sink.take_over(partition, start, topic_tag)
         self._tenures[partition] = tenure
         return Begun(tenure.next_offset, ())
 

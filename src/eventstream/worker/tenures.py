@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from eventstream.backoff import Backoff
-from eventstream.errors import EventstreamError
+from eventstream.errors import EventstreamError, KafkaUnavailable, Permanent, TopicNotFound
 from eventstream.sinks.contract import Fenced, SinkUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from eventstream.log.listener import Partition, Positions
     from eventstream.sinks.contract import Begun, Keeper
@@ -38,6 +38,7 @@ class Tenures:
         subscriptions: The handlers; what is handled or written.
         group: The consumer group.
         machine: Chance.
+        tag_of: Says which topic of a name there is now.
         place: Called with a partition and where to read it from.
         over: Called with partitions to let go of.
         gave_in: Called when a ledger refuses, and the worker has to end.
@@ -55,16 +56,20 @@ class Tenures:
         group: str,
         machine: Machine,
         *,
+        tag_of: Callable[[str], Awaitable[str]],
         place: Callable[[Partition, int], None],
         over: Callable[[Sequence[Partition]], None],
         gave_in: Callable[[BaseException], None],
     ) -> None:
         self._machine = machine
+        self._tag_of = tag_of
         self._place = place
         self._over = over
         self._gave_in = gave_in
         self._backoff = Backoff()
         self._starts: dict[Partition, int] = {}
+        self._tags: dict[Partition, str] = {}
+        self._gone_back: set[Partition] = set()
         self._taking: dict[Partition, asyncio.Task[None]] = {}
         self._begun: dict[Partition, Begun] = {}
         self.keepers: dict[str, Keeper] = {}
@@ -111,11 +116,19 @@ class Tenures:
         for where in partitions:
             if self._starts.pop(where, None) is not None:
                 self._stop(where)
+                self._tags.pop(where, None)
+                self._gone_back.discard(where)
                 self.keepers[where[0]].release(*where)
 
     def fenced(self, topic: str, partition: int) -> None:
         """Let go of a partition that another process has, as the ledger says."""
         self._begin_over(topic, [partition], FENCED_PAUSE_S)
+
+    def went_back(self, where: Partition, offset: int) -> None:
+        """Begin anew, at an offset that the ledger says is done, if the topic was made anew."""
+        self._starts[where] = offset
+        self._gone_back.add(where)
+        self._begin_over(where[0], [where[1]], 0.0)
 
     async def advance(self, offsets: Mapping[Partition, int]) -> set[Partition]:
         """Tell ledgers that all before these offsets is done.
@@ -180,8 +193,11 @@ class Tenures:
         await asyncio.sleep(pause_s)
         while True:
             try:
-                begun = await self.keepers[topic].take_over(topic, partition, self._starts[where])
-            except SinkUnavailable as error:
+                tag = await self._tag_of(topic)
+                self._check_is_another(where, tag)
+                start = self._starts[where]
+                begun = await self.keepers[topic].take_over(topic, partition, start, tag)
+            except (SinkUnavailable, KafkaUnavailable, TopicNotFound) as error:
                 attempt += 1
                 delay_s = self._backoff.delay_s(attempt, self._machine.chance())
                 log.warning(
@@ -195,5 +211,17 @@ class Tenures:
                 await asyncio.sleep(delay_s)
             else:
                 break
+        self._tags[where] = tag
+        self._gone_back.discard(where)
         self._begun[where] = begun
         self._place(where, begun.next_offset)
+
+    def _check_is_another(self, where: Partition, tag: str) -> None:
+        """Look whether a log went back since its topic was made anew; it may have lost events."""
+        if where in self._gone_back and tag == self._tags[where]:
+            topic, partition = where
+            raise Permanent(
+                f"{topic}/{partition} goes on at offset {self._starts[where]}, and its ledger says"
+                " that more was done: it lost events. Give the handlers another group, or delete"
+                " the topic's rows from the ledger."
+            )

@@ -78,6 +78,22 @@ async def test_an_owner_goes_on_where_the_one_before_was(database):
     assert rows(database, "SELECT id FROM effects ORDER BY id") == [(5,), (6,), (9,)]
 
 
+async def test_of_a_topic_that_is_made_anew_nothing_is_done(database):
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0, "one")
+    await done(ledger, 0, 3)
+    await ledger.run(event(1), effect(1), again=True)
+    assert await ledger.take_over(TOPIC, 0, 0, "one") == (0, [0, 3])
+    ledger.release(TOPIC, 0)
+    assert await ledger.take_over(TOPIC, 0, 0, "another") == (0, [])
+    await done(ledger, 0, 3)
+    await ledger.run(event(1), effect(1), again=True)
+    await ledger.run(event(1), effect(1), again=True)
+    await ledger.close()
+    twice = rows(database, "SELECT id, count(*) FROM effects GROUP BY id ORDER BY id")
+    assert twice == [(0, 2), (1, 2), (3, 2)]
+
+
 async def test_an_old_owner_writes_nothing_more(database):
     old, new = await opened(database), await opened(database)
     await old.take_over(TOPIC, 0, 0)

@@ -51,14 +51,16 @@ class HandlerLedger:
         self._places: dict[tuple[str, int], Place] = {}
         self._positions: dict[tuple[str, int], int] = {}
         self._letters: dict[tuple[str, int], Place] = {}
+        self._tags: dict[tuple[str, int], str] = {}
 
     async def open(self) -> None:
         """Connect, and make the ledger's tables if they are not there."""
         await self._ledger.open()
 
-    async def take_over(self, topic: str, partition: int, start: int) -> Begun:
+    async def take_over(self, topic: str, partition: int, start: int, topic_tag: str = "") -> Begun:
         """Become a partition's owner."""
-        taken = await self._ledger.take_over(topic, partition, start)
+        taken = await self._ledger.take_over(topic, partition, start, topic_tag)
+        self._tags[topic, partition] = topic_tag
         self._places[topic, partition] = taken.place
         self._positions[topic, partition] = taken.next_offset
         return Begun(taken.next_offset, taken.done)
@@ -93,14 +95,15 @@ class HandlerLedger:
 
     def release(self, topic: str, partition: int) -> None:
         """Own a partition no more."""
-        for places in (self._places, self._positions, self._letters):
+        for places in (self._places, self._positions, self._letters, self._tags):
             places.pop((topic, partition), None)
 
     async def _place_of_letters(self, topic: str, partition: int) -> Place:
         """Find where it is noted that events are done which were given up before."""
         where = topic, partition
         if where not in self._letters:
-            self._letters[where] = await self._ledger.take_over_letters(topic, partition)
+            tag = self._tags[where]
+            self._letters[where] = await self._ledger.take_over_letters(topic, partition, tag)
         return self._letters[where]
 
     async def close(self) -> None:

@@ -109,24 +109,26 @@ class Ledger:
             else:
                 return
 
-    async def take_over(self, topic: str, partition: int, start: int) -> Taken:
+    async def take_over(self, topic: str, partition: int, start: int, topic_tag: str = "") -> Taken:
         """Become a partition's owner; whoever was it writes nothing more.
 
         Args:
             topic: The topic.
             partition: The partition.
             start: Where to begin if the ledger does not know the partition.
+            topic_tag: Which topic of that name; another one than before begins at `start`.
 
         Raises:
             SinkUnavailable: The server does not answer.
             SinkRefused: It refuses.
         """
         where = (self._group, topic, partition)
+        taking = (self._group, topic, topic_tag, partition, start, self.tag)
 
         async def take(connection: Connection) -> Taken:
             before = await _row(connection, statements.OWNER, where)
             try:
-                row = await _row(connection, statements.TAKE_OVER, (*where, start, self.tag))
+                row = await _row(connection, statements.TAKE_OVER, taking)
             except psycopg.errors.LockNotAvailable:
                 await self._end_sessions(connection, before, LOCK_TIMEOUT_S / 2)
                 raise
@@ -143,12 +145,12 @@ class Ledger:
                     raise
                 attempt += 1
 
-    async def take_over_letters(self, topic: str, partition: int) -> Place:
+    async def take_over_letters(self, topic: str, partition: int, topic_tag: str = "") -> Place:
         """Become the owner of what is noted of a partition's events that were given up before.
 
         There it stands, by their own offsets, which of them are done after all.
         """
-        return (await self.take_over(topic + _LETTERS, partition, 0)).place
+        return (await self.take_over(topic + _LETTERS, partition, 0, topic_tag)).place
 
     async def advance(self, place: Place, from_offset: int, to_offset: int) -> None:
         """Say that all before an offset is done; whether it was said already is looked up.

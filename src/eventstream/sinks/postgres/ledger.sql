@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS eventstream_ledger_partition (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     consumer_group text NOT NULL,
     topic text NOT NULL,
+    topic_tag text NOT NULL,
     partition integer NOT NULL,
     epoch bigint NOT NULL,
     next_offset bigint NOT NULL,
@@ -35,21 +36,28 @@ CREATE TABLE IF NOT EXISTS eventstream_ledger_done (
     vacuum_truncate = off
 );
 
+-- A topic that was made anew has another tag, and what was done of the old one is of no account.
 CREATE OR REPLACE FUNCTION eventstream_ledger_take_over(
-    a_group text, a_topic text, a_partition integer, a_start bigint, an_owner text
+    a_group text, a_topic text, a_tag text, a_partition integer, a_start bigint, an_owner text
 ) RETURNS TABLE (id integer, epoch bigint, next_offset bigint, done bigint[])
 LANGUAGE plpgsql AS $$
 DECLARE
     mine integer;
 BEGIN
     INSERT INTO eventstream_ledger_partition
-        (consumer_group, topic, partition, epoch, next_offset, owner, taken_at)
-    VALUES (a_group, a_topic, a_partition, 0, a_start, '', now())
+        (consumer_group, topic, topic_tag, partition, epoch, next_offset, owner, taken_at)
+    VALUES (a_group, a_topic, a_tag, a_partition, 0, a_start, '', now())
     ON CONFLICT DO NOTHING;
     SELECT known.id INTO STRICT mine FROM eventstream_ledger_partition AS known
     WHERE known.consumer_group = a_group AND known.topic = a_topic
         AND known.partition = a_partition;
     PERFORM pg_advisory_xact_lock(1702259300, mine);
+    UPDATE eventstream_ledger_partition AS known
+    SET topic_tag = a_tag, next_offset = a_start
+    WHERE known.id = mine AND known.topic_tag <> a_tag;
+    IF FOUND THEN
+        DELETE FROM eventstream_ledger_done WHERE partition_id = mine;
+    END IF;
     RETURN QUERY
     UPDATE eventstream_ledger_partition AS known
     SET epoch = known.epoch + 1, owner = an_owner, taken_at = now()
@@ -100,4 +108,4 @@ BEGIN
     WHERE partition_id = an_id AND "offset" >= from_offset AND "offset" < to_offset;
 END $$;
 
-COMMENT ON TABLE eventstream_ledger_partition IS 'eventstream ledger, version 1';
+COMMENT ON TABLE eventstream_ledger_partition IS 'eventstream ledger, version 2';

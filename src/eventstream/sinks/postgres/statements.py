@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-VERSION = "eventstream ledger, version 1"
+VERSION = "eventstream ledger, version 2"
 FENCED = "EVL01"
 DONE_BEFORE = "EVL02"
 DONE_KEY = "eventstream_ledger_done_pkey"
@@ -14,7 +14,7 @@ FIND = """
 SELECT obj_description(to_regclass('eventstream_ledger_partition'), 'pg_class')
 """
 TAKE_OVER = """
-SELECT id, epoch, next_offset, done FROM eventstream_ledger_take_over(%s, %s, %s, %s, %s)
+SELECT id, epoch, next_offset, done FROM eventstream_ledger_take_over(%s, %s, %s, %s, %s, %s)
 """
 OWNER = """
 SELECT owner FROM eventstream_ledger_partition

@@ -2,7 +2,7 @@
 --
 -- A partition's ledger is a hash: `next_offset`, before which all is done, `epoch`, which rises with
 -- every owner, and `owner`, a name that no two tenures share. Whoever is not named there writes
--- nothing. `added:17` is there when event 17 was added after the position had passed it.
+-- nothing. `topic_tag` says which topic of its name it is of. `added:17` is there when event 17 was added after the position had passed it.
 --
 -- The server undoes nothing when a command fails. So a batch is first gone through without writing:
 -- a model says what each command would meet, the commands before it in the batch included. Only
@@ -284,12 +284,19 @@ end)
 
 -- Give a partition another owner.
 --   keys  the ledger
---   args  the owner, where to begin if there is no ledger
+--   args  the owner, where to begin if there is no ledger, which topic of its name it is
+-- What is noted of another topic, which the name had before, is forgotten.
 -- Returns the epoch and the next offset.
 redis.register_function('NAME_take_over', function(keys, args)
+  local known = redis.call('HGET', keys[1], 'topic_tag')
+  if known and known ~= args[3] then
+    local epoch = redis.call('HGET', keys[1], 'epoch')
+    redis.call('DEL', keys[1])
+    redis.call('HSET', keys[1], 'epoch', epoch)
+  end
   redis.call('HSETNX', keys[1], 'next_offset', args[2])
   local epoch = redis.call('HINCRBY', keys[1], 'epoch', 1)
-  redis.call('HSET', keys[1], 'owner', args[1])
+  redis.call('HSET', keys[1], 'owner', args[1], 'topic_tag', args[3])
   return {epoch, redis.call('HGET', keys[1], 'next_offset')}
 end)
 

@@ -85,14 +85,15 @@ class RedisSink:
             raise
         self._opened = _Opened(group, topic, batches, asyncio.create_task(self._watch()))
 
-    async def take_over(self, partition: int, start: int) -> RedisTenure:
+    async def take_over(self, partition: int, start: int, topic_tag: str = "") -> RedisTenure:
         """Begin a tenure, and end every other one of the partition."""
         opened = self._opened
         if opened is None:
             raise SinkRefused("The sink is not open.")
         key = self._ledger(opened.group, opened.topic, partition)
         owner = secrets.token_hex(12).encode()
-        epoch, position = await self._functions.call(library.TAKE_OVER, [key], [owner, start])
+        words: list[bytes | int] = [owner, start, topic_tag.encode()]
+        epoch, position = await self._functions.call(library.TAKE_OVER, [key], words)
         place = Place(key, epoch, owner)
         tenure = RedisTenure(place, int(position), self._functions, opened.batches, self._on_void)
         self._tenures[partition] = tenure

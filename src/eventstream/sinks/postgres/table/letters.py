@@ -23,16 +23,15 @@ class Letters:
     """One partition's; the ledger notes by their own offsets which are done.
 
     Args:
-        topic: The topic.
-        partition: The partition.
+        where: The topic, the partition, and which topic of that name it is.
         ledger: The ledger.
         sessions: The transactions' connections.
     """
 
     def __init__(
-        self, topic: str, partition: int, ledger: Ledger, sessions: Sessions[Transaction]
+        self, where: tuple[str, int, str], ledger: Ledger, sessions: Sessions[Transaction]
     ) -> None:
-        self._where = topic, partition
+        self._where = where
         self._ledger = ledger
         self._transactions = Transactions(ledger, sessions, random.random)
         self._place: Place | None = None

@@ -94,13 +94,13 @@ class TableSink:
             raise
         self._opened = _Opened(topic, ledger, sessions, transactions, writer)
 
-    async def take_over(self, partition: int, start: int) -> TableTenure:
+    async def take_over(self, partition: int, start: int, topic_tag: str = "") -> TableTenure:
         """Begin a tenure, and end every other one of the partition."""
         opened = self._opened
         if opened is None:
             raise SinkRefused("The sink is not open.")
-        taken = await opened.ledger.take_over(opened.topic, partition, start)
-        letters = Letters(opened.topic, partition, opened.ledger, opened.transactions)
+        taken = await opened.ledger.take_over(opened.topic, partition, start, topic_tag)
+        letters = Letters((opened.topic, partition, topic_tag), opened.ledger, opened.transactions)
         tenure = TableTenure(taken, opened.ledger, opened.sessions, opened.writer, letters)
         self._tenures[partition] = tenure
         return tenure
