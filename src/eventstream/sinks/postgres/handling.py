@@ -60,6 +60,7 @@ class HandlerLedger:
     async def take_over(self, topic: str, partition: int, start: int, topic_tag: str = "") -> Begun:
         """Become a partition's owner."""
         taken = await self._ledger.take_over(topic, partition, start, topic_tag)
+        self._letters.pop((topic, partition), None)
         self._tags[topic, partition] = topic_tag
         self._places[topic, partition] = taken.place
         self._positions[topic, partition] = taken.next_offset
