@@ -69,6 +69,13 @@ class SinkConformance:
             assert (await sink.take_over(0, 0, "another")).next_offset == 8
         assert target.written(0) == [0, 1, 7]
 
+    async def test_events_that_were_given_up_are_added_beside_each_other(self, target):
+        async with opened(target) as sink:
+            tenure = await sink.take_over(0, 0)
+            await tenure.write([], 20)
+            await asyncio.gather(*(tenure.add(event) for event in events(target, *range(10))))
+        assert sorted(target.written(0)) == list(range(10))
+
     async def test_groups_do_not_know_each_other(self, target):
         async with opened(target) as sink:
             await (await sink.take_over(0, 0)).write([], 5)

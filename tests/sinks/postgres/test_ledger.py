@@ -78,6 +78,14 @@ async def test_an_owner_goes_on_where_the_one_before_was(database):
     assert rows(database, "SELECT id FROM effects ORDER BY id") == [(5,), (6,), (9,)]
 
 
+async def test_events_that_were_given_up_run_again_beside_each_other(database):
+    ledger = await opened(database)
+    await ledger.take_over(TOPIC, 0, 0)
+    await asyncio.gather(*(ledger.run(event(n), effect(n), again=True) for n in range(20)))
+    await ledger.close()
+    assert rows(database, "SELECT count(*), count(DISTINCT id) FROM effects") == [(20, 20)]
+
+
 async def test_of_a_topic_that_is_made_anew_nothing_is_done(database):
     ledger = await opened(database)
     await ledger.take_over(TOPIC, 0, 0, "one")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eventstream.sinks.contract import Begun, Fenced
+from eventstream.sinks.postgres.given_up import GivenUp
 from eventstream.sinks.postgres.ledger import Ledger
 from eventstream.sinks.postgres.sessions import Sessions
 from eventstream.sinks.postgres.transaction import Transaction
@@ -15,6 +17,21 @@ if TYPE_CHECKING:
 
     from eventstream.events import Event
     from eventstream.sinks.postgres.ledger import Place
+
+
+@dataclass(slots=True)
+class _Owned:
+    """A partition that is ours.
+
+    Attributes:
+        place: Where it stands in the ledger.
+        position: All before it is done, as far as the ledger was told.
+        given_up: Where its events stand that were given up.
+    """
+
+    place: Place
+    position: int
+    given_up: GivenUp
 
 
 class HandlerLedger:
@@ -48,10 +65,7 @@ class HandlerLedger:
             dsn, self._ledger.tag, Transaction, settings, on_void, connections
         )
         self._transactions = Transactions(self._ledger, self._sessions, chance)
-        self._places: dict[tuple[str, int], Place] = {}
-        self._positions: dict[tuple[str, int], int] = {}
-        self._letters: dict[tuple[str, int], Place] = {}
-        self._tags: dict[tuple[str, int], str] = {}
+        self._owned: dict[tuple[str, int], _Owned] = {}
 
     async def open(self) -> None:
         """Connect, and make the ledger's tables if they are not there."""
@@ -60,10 +74,8 @@ class HandlerLedger:
     async def take_over(self, topic: str, partition: int, start: int, topic_tag: str = "") -> Begun:
         """Become a partition's owner."""
         taken = await self._ledger.take_over(topic, partition, start, topic_tag)
-        self._letters.pop((topic, partition), None)
-        self._tags[topic, partition] = topic_tag
-        self._places[topic, partition] = taken.place
-        self._positions[topic, partition] = taken.next_offset
+        given_up = GivenUp(self._ledger, (topic, partition, topic_tag))
+        self._owned[topic, partition] = _Owned(taken.place, taken.next_offset, given_up)
         return Begun(taken.next_offset, taken.done)
 
     async def run(
@@ -75,37 +87,26 @@ class HandlerLedger:
         more: Callable[[], bool] = lambda: False,
     ) -> None:
         """Do an event's work, and note that it is done, in one transaction."""
-        place = self._places.get((event.topic, event.partition))
-        if place is None:
-            raise Fenced("The partition is not ours any more.")
-        if again:
-            place = await self._place_of_letters(event.topic, event.partition)
+        owned = self._find(event.topic, event.partition)
+        place = await owned.given_up.place() if again else owned.place
         await self._transactions.run(event, place, work, more)
 
     async def advance(self, topic: str, partition: int, to_offset: int) -> None:
         """Note that all before an offset is done."""
-        where = topic, partition
-        place = self._places.get(where)
-        if place is None:
-            raise Fenced("The partition is not ours any more.")
-        from_offset = self._positions[where]
-        if from_offset < to_offset:
-            await self._ledger.advance(place, from_offset, to_offset)
-            if self._places.get(where) == place:
-                self._positions[where] = to_offset
+        owned = self._find(topic, partition)
+        if owned.position < to_offset:
+            await self._ledger.advance(owned.place, owned.position, to_offset)
+            owned.position = to_offset
 
     def release(self, topic: str, partition: int) -> None:
         """Own a partition no more."""
-        for places in (self._places, self._positions, self._letters, self._tags):
-            places.pop((topic, partition), None)
+        self._owned.pop((topic, partition), None)
 
-    async def _place_of_letters(self, topic: str, partition: int) -> Place:
-        """Find where it is noted that events are done which were given up before."""
-        where = topic, partition
-        if where not in self._letters:
-            tag = self._tags[where]
-            self._letters[where] = await self._ledger.take_over_letters(topic, partition, tag)
-        return self._letters[where]
+    def _find(self, topic: str, partition: int) -> _Owned:
+        owned = self._owned.get((topic, partition))
+        if owned is None:
+            raise Fenced("The partition is not ours any more.")
+        return owned
 
     async def close(self) -> None:
         """Let go of the server."""

@@ -9,11 +9,12 @@ import psycopg
 
 from eventstream.sinks.contract import SinkRefused
 from eventstream.sinks.postgres import faults
+from eventstream.sinks.postgres.given_up import GivenUp
 from eventstream.sinks.postgres.transactions import Transactions
 
 if TYPE_CHECKING:
     from eventstream.events import Event
-    from eventstream.sinks.postgres.ledger import Ledger, Place
+    from eventstream.sinks.postgres.ledger import Ledger
     from eventstream.sinks.postgres.sessions import Sessions
     from eventstream.sinks.postgres.table.writing import Way, Writer
     from eventstream.sinks.postgres.transaction import Transaction
@@ -31,10 +32,8 @@ class Letters:
     def __init__(
         self, where: tuple[str, int, str], ledger: Ledger, sessions: Sessions[Transaction]
     ) -> None:
-        self._where = where
-        self._ledger = ledger
+        self._given_up = GivenUp(ledger, where)
         self._transactions = Transactions(ledger, sessions, random.random)
-        self._place: Place | None = None
 
     async def add(self, event: Event, writer: Writer) -> None:
         """Write an event's row, unless it was written.
@@ -44,8 +43,7 @@ class Letters:
             Poisoned: It can never be written.
             SinkRefused: The server takes it for no event.
         """
-        if self._place is None:
-            self._place = await self._ledger.take_over_letters(*self._where)
+        place = await self._given_up.place()
         said = ""
         for way in writer.ways:
 
@@ -56,7 +54,7 @@ class Letters:
                 await way(transaction, [event])
 
             try:
-                return await self._transactions.run(event, self._place, work)
+                return await self._transactions.run(event, place, work)
             except psycopg.Error as error:
                 said = faults.sentence(error)
                 if not faults.may_be_one_row(error):
