@@ -1,6 +1,7 @@
 """What every part's tests share."""
 
 import os
+import signal
 import subprocess
 
 import pytest
@@ -9,6 +10,11 @@ from eventstream.local import jars, training
 from eventstream.local.kafka import LocalKafka
 from eventstream.settings import BrokerSettings, HomeSettings, from_environment
 from program import PROGRAM
+
+# In the background of a shell, or under nohup, programs inherit that these are ignored.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture

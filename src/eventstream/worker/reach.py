@@ -141,7 +141,6 @@ class KafkaReach:
         self._kafka = kafka
         self._settings = settings
         self._producer = producer or ProducerSettings(max_record_bytes=LARGEST_RECORD)
-        self._lookups: Lookups | None = None
 
     def reading(
         self,
@@ -164,8 +163,7 @@ class KafkaReach:
     async def topic_tag(self, topic: str) -> str:
         """Say which topic of that name there is now, in a thread."""
         loop = asyncio.get_running_loop()
-        self._lookups = self._lookups or Lookups(self._kafka)
-        shape = await loop.run_in_executor(None, self._lookups.shape, topic)
+        shape = await loop.run_in_executor(None, lambda: Lookups(self._kafka).shape(topic))
         return shape.tag
 
     async def make_companion(self, companion: str, topic: str) -> None:
