@@ -72,7 +72,7 @@ class Checked:
     __slots__ = ()
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+        for field in dataclasses.fields(self):  # type: ignore[arg-type] # groups are dataclasses
             value = getattr(self, field.name)
             bounds = field.metadata
             flag = "--" + field.name.replace("_", "-")

@@ -16,6 +16,7 @@ from eventstream.events import Event
 from eventstream.sinks.contract import Fenced, SinkRefused
 from eventstream.sinks.postgres import Postgres, room, sessions
 from eventstream.sinks.postgres.ledger import LOCK_TIMEOUT_S
+from waiting import wait_until
 
 pytestmark = pytest.mark.anyio
 
@@ -188,9 +189,7 @@ async def test_a_transaction_that_has_begun_does_not_wait_long(database):
     ledger = await opened(database)
     await ledger.take_over(TOPIC, 0, 0)
     await ledger.run(event(0), effect(0), more=lambda: True)
-    async with asyncio.timeout(SOON_S):
-        while rows(database, WAITING):  # noqa: ASYNC110 - the server says so
-            await asyncio.sleep(0.005)
+    await asyncio.to_thread(wait_until, lambda: not rows(database, WAITING), SOON_S, "it is let go")
     await done(ledger, 1)
     await ledger.close()
     assert rows(database, "SELECT id FROM effects") == [(0,), (1,)]
@@ -241,18 +240,19 @@ async def test_transactions_wait_for_the_connections_there_may_be(database):
     ledger = Postgres(database, connections=2).connect("group", lambda: None, random.random)
     await ledger.open()
     await ledger.take_over(TOPIC, 0, 0)
-    sessions_seen = set()
+    sessions_seen, first_runs = set(), asyncio.Event()
 
     def noting(offset):
         async def work(tx):
+            first_runs.set()
             sessions_seen.add(tx.info.backend_pid)
             await effect(offset)(tx)
 
         return work
 
     running = [asyncio.create_task(ledger.run(event(n), noting(n))) for n in range(50)]
+    await first_runs.wait()
     for task in running[10:20]:
-        await asyncio.sleep(0)
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
     await ledger.run(event(50), noting(50), more=lambda: True)

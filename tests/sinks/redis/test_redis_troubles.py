@@ -56,7 +56,7 @@ def written(server):
 
 
 async def persist(tenure, batch, next_offset):
-    """Write as a worker does: again, as long as the server cannot."""
+    """Write as a worker does: again, after a pause, as long as the server cannot."""
     while True:
         try:
             return await tenure.write(batch, next_offset)
